@@ -1,0 +1,65 @@
+/* backend.h - a target's protocol, as proxy/target.c sees it: submit one command, poll what comes of it.
+ *
+ * A backend never calls up. It remembers, as its own state, what the link would not take yet, so submit and
+ * interrupt cannot be "not now": the target gives it one command at a time. */
+#ifndef BACKENDS_BACKEND_H
+#define BACKENDS_BACKEND_H
+
+#include "base/wait.h"
+#include "rsp/cmd.h"
+#include "rsp/reply.h"
+
+struct backend;
+struct link;
+struct tdesc;
+
+enum backend_event {
+	BACKEND_NONE,
+	BACKEND_MOVED,   /* something went on inside; poll again */
+	BACKEND_REPLY,   /* the command is done; .reply */
+	BACKEND_RUNS,    /* the target runs: the answer to a resume, or to opening */
+	BACKEND_STOPPED, /* .stop; after opening, or while it ran */
+	BACKEND_PRINT,   /* .reply.bytes: text of the target's console; comes at any time */
+	BACKEND_EVENTS,
+};
+
+/* What comes of a poll. Borrows from the backend until the next call on it. */
+struct backend_news {
+	struct rsp_reply reply;
+	struct rsp_stop stop;
+};
+
+/* What the target can do: known once it has been met, fixed until the backend is destroyed. */
+struct backend_info {
+	unsigned can;              /* of enum rsp_feature: what may be offered to a client */
+	const struct tdesc *tdesc; /* NULL: the target did not describe itself */
+	struct span memory_map;    /* empty: none */
+	bool was_running;          /* it ran when it was met, and opening stopped it */
+};
+
+struct backend_ops {
+	const char *name;
+	/* 0 taken, and answered later by REPLY or RUNS; -EOPNOTSUPP the target cannot; other -errno refused; nothing
+	 * changed. What it needs of *cmd is copied: the client may be gone before the answer. */
+	int (*submit)(struct backend *be, const struct rsp_cmd *cmd);
+	/* enum backend_event, or -errno: the target is lost. Also where deadlines are met. */
+	int (*poll)(struct backend *be, struct backend_news *news, uint64_t now);
+	/* A running target is made to stop; a command in flight is made to end early. */
+	void (*interrupt)(struct backend *be);
+	/* Leave: the target is told to run without a debugger, if the protocol has words for that. Then poll answers
+	 * -ESHUTDOWN when they have gone. Only while stopped and idle. */
+	void (*leave)(struct backend *be);
+	const struct backend_info *(*info)(const struct backend *be);
+	const char *(*why)(const struct backend *be); /* in words, after poll said -errno; NULL: errno tells it all */
+	void (*ready)(struct backend *be);            /* as link_ready */
+	void (*wait)(const struct backend *be, struct wait *w);
+	void (*destroy)(struct backend *be);
+};
+
+struct backend {
+	const struct backend_ops *ops;
+};
+
+struct backend *backend_rsp_new(struct link *stack); /* takes the stack, if not NULL is returned */
+
+#endif

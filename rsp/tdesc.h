@@ -1,0 +1,50 @@
+/* tdesc.h - a target's description (target.xml) and memory map: read, checked, flattened, written anew.
+ *
+ * Source: gdb manual, "Target Descriptions" and "Memory Map Format". Only elements and attributes that the manual
+ * knows are kept; a DTD's internal subset, an entity, or anything nested deeper than the format can be is refused. What is served to
+ * clients is one flat document made from what was understood, never the target's bytes. */
+#ifndef RSP_TDESC_H
+#define RSP_TDESC_H
+
+#include "base/buf.h"
+
+enum { TDESC_DOCS = 32, TDESC_DEPTH = 4, TDESC_DOC_MAX = 131072, TDESC_XML_MAX = 262144, TDESC_REGS = 1024, TDESC_NAME = 64 };
+
+struct tdesc_reg {
+	char name[TDESC_NAME];
+	unsigned num, bits;
+	bool pc; /* named pc, rip or eip */
+};
+
+struct tdesc {
+	struct buf xml;          /* the flat document; empty until built */
+	struct tdesc_reg *regs;  /* by number, ascending */
+	size_t regs_n;
+	size_t g_bytes;          /* of a g packet: all registers, ascending, whole bytes each */
+	char arch[TDESC_NAME];   /* "i386:x86-64"; empty: not said */
+	char osabi[TDESC_NAME];
+	struct tdesc_doc {
+		char name[TDESC_NAME];
+		struct buf bytes;
+	} docs[TDESC_DOCS];
+	size_t docs_n;
+	char why[128];           /* what was wrong with it, in words, after an error */
+};
+
+int tdesc_init(struct tdesc *t) MUST_USE;
+void tdesc_fini(struct tdesc *t);
+void tdesc_clear(struct tdesc *t); /* as after init */
+
+/* Takes one fetched document; the first is target.xml itself. 0; -EBADMSG; -E2BIG; -ENOMEM. */
+int tdesc_add(struct tdesc *t, const char *name, struct span doc) MUST_USE;
+const char *tdesc_missing(const struct tdesc *t); /* an included document that has not been added; NULL: all there */
+int tdesc_build(struct tdesc *t) MUST_USE;        /* 0; -EBADMSG with .why; -E2BIG; -ENOMEM */
+
+const struct tdesc_reg *tdesc_reg(const struct tdesc *t, unsigned num); /* NULL: none of that number */
+const struct tdesc_reg *tdesc_pc(const struct tdesc *t);                /* NULL: none */
+long tdesc_g_offset(const struct tdesc *t, unsigned num);               /* in bytes within g; -1: not there */
+
+/* A memory map, from the target's document into ours. 0; -EBADMSG; -ENOBUFS. out is reset first. */
+int memory_map_rewrite(struct span doc, struct buf *out) MUST_USE;
+
+#endif
