@@ -1,9 +1,8 @@
 /* framer.h - GDB remote protocol framing: bytes in, one event out. No I/O; allocates only in init.
  *
  * Source: gdb manual, "Overview" of the remote protocol, and what stubs and clients really send.
- * STRICT is for clients: no run-length, nothing but the four canonical escapes, nothing else between packets
- * than + - and 0x03. TOLERANT is for stubs: run-length is expanded, noise between packets is counted and dropped,
- * a $ inside a packet begins a new one (as gdb reads it).
+ * STRICT is for clients: no run-length, no notification, nothing between packets but + - and 0x03.
+ * TOLERANT is for stubs: run-length is expanded, a $ inside a packet begins a new one, as gdb reads it.
  * The body is delivered still escaped: whether } means anything there is for the parser of the packet to say. */
 #ifndef RSP_FRAMER_H
 #define RSP_FRAMER_H
@@ -17,9 +16,10 @@ enum rsp_event {
 	RSP_ACK,
 	RSP_NAK,
 	RSP_BREAK,     /* 0x03 outside a packet */
-	RSP_BADSUM,    /* a whole packet whose checksum is wrong, or no hex */
+	RSP_BADSUM,    /* a whole packet whose checksum is wrong; TOLERANT: or no hex */
 	RSP_TOOBIG,    /* a whole packet that did not fit */
-	RSP_MALFORMED, /* STRICT: $ * % or a bad escape in a packet, checksum not hex: the stream is not to be believed */
+	RSP_MALFORMED, /* a whole packet with run-length where there may be none, or an escape that no sender makes */
+	RSP_BROKEN,    /* STRICT: $ inside a packet, or a checksum that is no hex: where packets end is not known any more */
 	RSP_NOISE,     /* a byte that is nothing, outside a packet */
 	RSP_EVENTS,
 };
