@@ -50,7 +50,7 @@ static const struct vector {
 	{ "repeat of nothing", RSP_TOLERANT, BYTES("$* #4a"), RSP_MALFORMED, BYTES("") },
 	{ "run count too small", RSP_TOLERANT, BYTES("$0*\x1f#79"), RSP_MALFORMED, BYTES("0") },
 	{ "run count hash", RSP_TOLERANT, BYTES("$0*##7d"), RSP_MALFORMED, BYTES("0") },
-	{ "restart", RSP_TOLERANT, BYTES("$m10$g#59"), RSP_PACKET, BYTES("g") },
+	{ "restart", RSP_TOLERANT, BYTES("$m10$g#67"), RSP_PACKET, BYTES("g") },
 	{ "notify", RSP_TOLERANT, BYTES("%Stop:S05#98"), RSP_NOTIFY, BYTES("Stop:S05") },
 	{ "sum not hex", RSP_TOLERANT, BYTES("$g#z"), RSP_BADSUM, BYTES("g") },
 	{ "bad sum", RSP_TOLERANT, BYTES("$OK#00"), RSP_BADSUM, BYTES("OK") },
