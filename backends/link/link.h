@@ -5,7 +5,9 @@
  *       link leaves all of it, a stream the part the kernel refused); other -errno: dead.
  *       Whoever refuses knows what will end that, and says so in wait until the next recv.
  * recv: 1 something in *in, which is replaced; 0 nothing now; -errno dead. It is also where a
- *       layer does what its deadline asks. A layer drops bad frames itself. */
+ *       layer does what its deadline asks. A layer drops bad frames itself.
+ * The other end's goodbye is -EPIPE, or what the kernel calls it (-ECONNRESET ...); it comes after everything that was
+ * sent has been received, and every later call says it again. */
 #ifndef BACKENDS_LINK_LINK_H
 #define BACKENDS_LINK_LINK_H
 
@@ -43,24 +45,30 @@ void link_destroy_stack(struct link *top);                  /* NULL is fine */
 
 /* Every constructor answers NULL when out of memory; then below (or fd) is still the caller's. */
 
-/* A connected, or connecting, stream socket, non-blocking. Takes fd. */
+/* A connected, or connecting, stream socket, non-blocking. Takes fd. Until it is connected send says -EAGAIN, and wait
+ * asks for write. Receives only after link_ready, at the start, and while what it read filled the buffer. */
 struct link *link_sock_new(int fd);
 
-/* Two descriptors as one stream: standard input and output. Takes neither: they stay open. */
+/* Two descriptors as one stream: standard input and output. Takes neither: they stay open, and are blocking again after
+ * destroy if they were before. Ignores SIGPIPE in the whole program, unless it has a handler. */
 struct link *link_stdio_new(int in_fd, int out_fd);
 
 /* Dials. -errno where that fails at once; a connection that is still being made is a link whose send says -EAGAIN.
- * tcp: host a name or address, port a number; looked up without asking the network for a numeric one. */
+ * tcp: host a name or address, port a number; a name's addresses are tried in turn. Only a name is looked up, and that
+ * may block for as long as the resolver's timeouts; -ENXIO: there is no such name. */
 int link_tcp_dial(struct link **lk, const char *host, const char *port) MUST_USE;
 int link_unix_dial(struct link **lk, const char *path) MUST_USE;
 
 struct link *link_trace_new(struct link *below, FILE *to); /* to is borrowed: must outlive the stack */
 
-/* In memory, for tests: what one end sends the other receives; a packet link, or a stream in pieces of step bytes. */
+/* In memory, for tests: what one end sends the other receives. step 0: a packet link; else a stream, in pieces of at most
+ * step bytes. One allocation, freed when both ends are destroyed. */
 struct link *link_pair_new(struct link **other, size_t step);
 
-/* Something unkind at every n-th send or receive. SPLIT: receives come one byte at a time. STALL: the n-th receive
- * finds nothing. CLOSE: the n-th step kills the link. FLIP and DROP corrupt and lose bytes, for lines that do. */
+/* Something unkind at every n-th frame. DROP, TWICE and FLIP lose, repeat and corrupt what is sent, for lines that do.
+ * REFUSE: a send is refused, once. SPLIT: what is received comes up one byte at a time. STALL: it comes at the next
+ * receive. CLOSE: sent or received, it is lost and the link is dead. REFUSE, SPLIT and STALL let everything through
+ * even at n = 1. */
 enum fault { FAULT_NONE, FAULT_DROP, FAULT_TWICE, FAULT_FLIP, FAULT_REFUSE, FAULT_SPLIT, FAULT_STALL, FAULT_CLOSE };
 struct link *link_fault_new(struct link *below, enum fault kind, unsigned long every);
 
