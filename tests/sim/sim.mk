@@ -1,0 +1,20 @@
+# The programs to test against. Included by the Makefile's part for benches, and usable alone: make -f tests/sim/sim.mk sim
+ifndef SIM
+BUILD ?= build
+CC    ?= cc
+SIM    = $(BUILD)/tests/sim/stub $(BUILD)/tests/sim/flood $(BUILD)/tests/bench/rtt
+SIMFLAGS = -std=c17 -D_GNU_SOURCE -I. -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
+           -Wpointer-arith -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wswitch-enum -Werror
+SIMWIRE  = tests/sim/wire.c tests/sim/wire.h
+
+sim: $(SIM)
+
+$(BUILD)/tests/sim/stub: $(addprefix tests/sim/,stub.c answers.c profiles.c machine.c record.c wire.c stub.h machine.h record.h wire.h)
+$(BUILD)/tests/sim/flood: tests/sim/flood.c $(SIMWIRE)
+$(BUILD)/tests/bench/rtt: tests/bench/rtt.c $(SIMWIRE)
+$(SIM):
+	@mkdir -p $(@D)
+	$(CC) $(SIMFLAGS) $(filter %.c,$^) -o $@
+
+.PHONY: sim
+endif
