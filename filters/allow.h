@@ -46,16 +46,18 @@ struct allow_names {
 };
 
 /* Appends "192.0.2.0/24", "2001:db8::/32", "user=alice", "group=lab", "user=1000", "any". policy as above.
+ * IPv6 networks hold no IPv4 peers ("::/0" is all of IPv6), save those inside ::ffff:0:0/96.
  * 0; -EINVAL, -ENOENT, -ENOSPC with why filled in words. */
 int allow_add(struct allow *a, const char *entry, int policy, const struct allow_names *names, char *why, size_t why_size) MUST_USE;
 
 /* A fresh list for kdgate's own user and root. */
 void allow_default(struct allow *a, uid_t own);
 
-/* The entry that lets this peer in: the first that fits; NULL: none does. */
+/* The entry that lets this peer in: the first that fits; NULL: none does. A user or group fits only a peer whose uid
+ * is known, whatever it came through. */
 const struct allow_entry *allow_find(const struct allow *a, const struct peer *peer);
 
-/* "alice (uid 1000) at 127.0.0.1:4711", for people. Returns out. */
+/* "alice (uid 1000) at 127.0.0.1:4711", for people. Printable ASCII; 192 bytes hold any. Cut to size. Returns out. */
 const char *peer_show(const struct peer *peer, char *out, size_t size);
 bool peer_is_loopback(const struct peer *peer); /* 127.0.0.0/8, ::1, and Unix sockets and standard input */
 
