@@ -40,7 +40,7 @@ unsigned rsp_effect_of(struct span name);            /* 0: no such effect */
 enum rsp_op {
 	RSP_OP_UNKNOWN, /* not in the table: effect opaque */
 	RSP_OP_PLAIN,
-	RSP_OP_NOTHING, /* known, and always answered "unsupported" (empty) without asking anybody: vMustReplyEmpty, qP, qL, qRegisterInfo, qWasm*, ... */
+	RSP_OP_NOTHING, /* known, and always answered "unsupported" (empty) without asking anybody: vMustReplyEmpty, qP, qL, ... */
 	/* the conversation itself */
 	RSP_OP_SUPPORTED, RSP_OP_NO_ACK, RSP_OP_EXTENDED, RSP_OP_STATUS, RSP_OP_VCONT_QUERY, RSP_OP_ALLOW, RSP_OP_ECHO,
 	RSP_OP_THREAD_SUFFIX, RSP_OP_LIST_THREADS, RSP_OP_ERROR_STRINGS, RSP_OP_HOST_INFO, RSP_OP_PROCESS_INFO,
@@ -86,9 +86,10 @@ enum rsp_denial {
 	RSP_DENY_LOCAL,   /* never a "no": it becomes a detach of this client alone (k, vKill) */
 };
 
-/* One row of the table. Arguments are written as a schema, read left to right; see cmd.c for its letters. */
+/* One row of the table. Arguments are written as a schema, read left to right; see cmd_table.c for its letters. */
 struct rsp_spec {
-	const char *name;   /* the packet's literal beginning, with its separator: "qXfer:" "Z0," "m" */
+	const char *name;   /* the packet's literal beginning, with the separator it cannot be without: "qXfer:features:read:"
+	                     * "Z0," "qRcmd," "m"; but "vCont" "qSupported" "qAttached" "D" */
 	const char *schema; /* what follows */
 	enum rsp_op op;
 	unsigned effects;   /* of enum rsp_effect; what an argument adds (c addr writes PC) is added by the parser */
@@ -118,7 +119,15 @@ struct rsp_range {
 
 enum { RSP_ACTIONS_MAX = 64, RSP_RANGES_MAX = 64, RSP_DATA_MAX = 16384 };
 
-/* A parsed packet. data and text borrow from the body that was parsed. What a packet has not is 0. */
+/* A parsed packet. data, text and annex borrow from the body that was parsed. What a packet has not is 0, but actions and
+ * ranges beyond their counts are anything.
+ *
+ *	c s C S   one action; an address is addr with has_addr, and the action's from
+ *	Z z       num[0] is the type, len the kind or the length that is watched
+ *	qXfer     text is the object, annex, num[0] the offset, len how much is wanted
+ *	vFile     num[] are fd, flags, mode, offset in their order; len of pread; data the path, or pwrite's bytes
+ *	D vKill vAttach qAttached   thread.pid with has_thread, where a process was named; D1 (stay stopped) has num[0] 1
+ *	vFlashWrite   len is data.len */
 struct rsp_cmd {
 	const struct rsp_spec *spec; /* NULL: RSP_OP_UNKNOWN */
 	enum rsp_op op;
@@ -139,19 +148,24 @@ struct rsp_cmd {
 /* Parses the body of one packet, as STRICT framing delivered it. The body is used up: hex and escapes are decoded
  * inside it, and *cmd borrows from it.
  * 0: *cmd is filled, op may be UNKNOWN (effect opaque). -EBADMSG: a packet of the table whose arguments are wrong;
- * then only spec is set. */
+ * then only spec is set (and op UNKNOWN, effect opaque). The size of a register file is not known here: G is not checked
+ * against it. */
 int rsp_cmd_parse(uint8_t *body, size_t len, struct rsp_cmd *cmd) MUST_USE;
 
 /* The canonical packet of a value, body only, escaped where it is binary: open a frame, call this, close it.
- * -ENOBUFS; -EINVAL for UNKNOWN, which has no canonical form. */
+ * -ENOBUFS; -EINVAL for UNKNOWN, which has no canonical form, and for a value that would not parse again: data that is
+ * not len bytes, a number too long, text with $ # } *. out may then hold a part. */
 int rsp_cmd_encode(struct buf *out, const struct rsp_cmd *cmd) MUST_USE;
 
-/* A value to fill in and encode: spec, op and effects of the named row. name must be in the table. */
+/* A value to fill in and encode: spec, op and effects of the named row, and what the name itself says (type of Z and z,
+ * which of H, object of qXfer, verb of c s C S): leave that as it is. name must be a row's; the separator that an
+ * optional rest begins with may follow ("vCont;"). */
 void rsp_cmd_make(struct rsp_cmd *cmd, const char *name);
 const struct rsp_spec *rsp_spec_at(size_t i); /* the table, row by row, for tests and documents; NULL at the end */
 
-int rsp_thread_put(struct buf *out, struct rsp_thread t) MUST_USE;  /* "1", "p1.2", "-1" */
-int rsp_thread_take(struct cursor *c, struct rsp_thread *t) MUST_USE; /* 0, -EBADMSG */
+/* KGDB's fffffffe is read as -2, and so is gdb's -2; -2 is written fffffffe, which everybody reads. */
+int rsp_thread_put(struct buf *out, struct rsp_thread t) MUST_USE;    /* "1", "p1.2", "-1"; -ENOBUFS, -EINVAL */
+int rsp_thread_take(struct cursor *c, struct rsp_thread *t) MUST_USE; /* 0, -EBADMSG and c->bad */
 
 /* One line for people and logs: printable ASCII, at most size - 1 characters, data shown by its length. Returns out. */
 const char *rsp_cmd_show(const struct rsp_cmd *cmd, char *out, size_t size);
