@@ -82,6 +82,8 @@ static int sock_send(struct link *lk, struct buf *frame, uint64_t now)
 	if (rc)
 		return rc;
 	n = send(s->fd, buf_data(frame), frame->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno == EPIPE)
+		return -EPIPE; /* but what the other end said before it left can still be read */
 	if (n < 0 && errno != EWOULDBLOCK && errno != EINTR)
 		return end(s, errno);
 	if (n > 0 && buf_pull(frame, (size_t)n) < 0)

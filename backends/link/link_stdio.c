@@ -40,6 +40,8 @@ static int stdio_send(struct link *lk, struct buf *frame, uint64_t now)
 	if (s->dead)
 		return s->dead;
 	n = frame->len ? write(s->out.fd, buf_data(frame), frame->len) : 0;
+	if (n < 0 && errno == EPIPE)
+		return -EPIPE; /* but what the other end said before it left can still be read */
 	if (n < 0 && errno != EWOULDBLOCK && errno != EINTR)
 		return end(s, errno);
 	if (n > 0 && buf_pull(frame, (size_t)n) < 0)
