@@ -10,7 +10,7 @@ SIMWIRE  = tests/sim/wire.c tests/sim/wire.h
 sim: $(SIM)
 
 $(BUILD)/tests/sim/stub: $(addprefix tests/sim/,stub.c answers.c profiles.c machine.c record.c wire.c stub.h machine.h record.h wire.h)
-$(BUILD)/tests/sim/flood: tests/sim/flood.c $(SIMWIRE)
+$(BUILD)/tests/sim/flood: tests/sim/flood.c tests/sim/catalogue.c tests/sim/catalogue.h $(SIMWIRE)
 $(BUILD)/tests/bench/rtt: tests/bench/rtt.c $(SIMWIRE)
 $(SIM):
 	@mkdir -p $(@D)
