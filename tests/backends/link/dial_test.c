@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -145,6 +147,56 @@ static void localhost_is_several(void **state)
 	}
 }
 
+/* A hosts file of our own, seen by this program alone. */
+static bool hosts(const char *text)
+{
+	char path[64];
+	FILE *f;
+	bool done;
+
+	snprintf(path, sizeof path, "%s/hosts", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	done = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount(path, "/etc/hosts", NULL, MS_BIND, NULL) == 0;
+	unlink(path);
+	return done;
+}
+
+/* The first that refuses is followed by the next; the loop sees another descriptor, and never the same number again. */
+static void the_next_address(void **state)
+{
+	static const char *const addresses[] = { "127.0.0.1", "127.0.0.2", "127.0.0.3" };
+	struct wait first = wait_none(), last = wait_none();
+	size_t tried = 0;
+
+	(void)state;
+	if (!hosts("127.0.0.1 localhost several\n127.0.0.2 several\n127.0.0.3 several\n")) {
+		print_message("skipped: a private /etc/hosts needs root\n");
+		return;
+	}
+	for (size_t i = 0; i < 3; i++) {
+		char port[8] = "";
+		int listener = bound(addresses[i], true, port);
+		struct link *lk;
+
+		assert_int_equal(link_tcp_dial(&lk, "several", port), 0);
+		link_wait(lk, &first);
+		assert_int_equal(send_hello(lk), 0);
+		link_wait(lk, &last);
+		tried += first.fd != last.fd;
+		is_heard(listener);
+		link_ready(lk);
+		assert_int_equal(link_recv(lk, &in, 0), -EPIPE); /* an answer: no other address is tried */
+		assert_int_equal(link_recv(lk, &in, 0), -EPIPE);
+		link_destroy_stack(lk);
+		close(listener);
+	}
+	assert_int_equal(tried, 2);
+}
+
 static void localhost_refuses(void **state)
 {
 	char port[8] = "";
@@ -205,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers), cmocka_unit_test(nobody_listens), cmocka_unit_test(localhost_is_several),
+		cmocka_unit_test(the_next_address),
 		cmocka_unit_test(localhost_refuses), cmocka_unit_test(no_such_thing), cmocka_unit_test(unix_sockets),
 	};
 
