@@ -1,5 +1,5 @@
-/* config.h - what to do: targets, listeners, who may use them, policies. From a file (libucl) or the command line.
- * Everything is checked here: a config that was read can be served. */
+/* config.h - what to do: targets, listeners, who may use them, policies. From a file or the command line.
+ * Everything is checked here: a config that was read, and passed config_check, can be served. */
 #ifndef PROXY_CONFIG_H
 #define PROXY_CONFIG_H
 
@@ -58,15 +58,44 @@ struct config {
 int config_init(struct config *c) MUST_USE; /* with the built-in policies */
 void config_fini(struct config *c);
 
-/* Reads a file. 0; -EINVAL, -ENOENT ... with why: "FILE:LINE: what is wrong; what was expected". */
+/* Reads a file. *c is all zero or was initialised: it is replaced when all went well, and is as before when not.
+ * 0; -EINVAL, -ENOENT ... with why: "FILE:LINE: what is wrong; expected what". A file without targets is fine here, its
+ * policies may be meant for a target of the command line; config_check says what to serve needs. */
 int config_read(struct config *c, const char *file, char *why, size_t why_size) MUST_USE;
 
-/* The pieces, also used by the command line. All: 0, or -EINVAL with why. */
-int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "rsp+tcp:127.0.0.1:1234" */
-int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size) MUST_USE;            /* "tcp:[::1]:1234" "unix:/path" "stdio" */
-int config_policy_find(const struct config *c, const char *name);                                       /* index; -1: none */
+/* The same from memory; name stands for the file in why. .include is refused. */
+int config_read_text(struct config *c, const char *name, struct span text, char *why, size_t why_size) MUST_USE;
+
+/* A listener with what it has when nothing is said: policy debug, mode 0600, own user and root only. No address yet. */
+void config_listener_init(struct config_listener *l, const struct config *c);
+void config_target_init(struct config_target *t);
+
+/* The pieces, also used by the command line. All: 0, or -EINVAL (-ENOENT, -ENOSPC, -ENOMEM) with why, and nothing changed. */
+int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "rsp+tcp:127.0.0.1:1234"; proto and addr */
+int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size) MUST_USE;            /* to listen at: "tcp:[::1]:1234" "unix:/path" "stdio" */
+int config_on_disconnect_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "run" "stay" */
+int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "32" */
+int config_audit_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
+int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;        /* "stop" "continue" */
+int config_mode_text(struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE;        /* "0660" */
+int config_group_text(struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE;       /* "lab" "1000" */
+int config_name_check(const char *name, char *why, size_t why_size) MUST_USE;                                  /* of a target or a policy */
+
+int config_policy_find(const struct config *c, const char *name); /* index; -1: none */
+int config_policy_text(const struct config *c, int *policy, const char *name, char *why, size_t why_size) MUST_USE; /* the same, or why not */
+bool config_policy_is_builtin(const struct config *c, int policy);
 int config_allow_add(struct config *c, struct config_listener *l, const char *who, const char *policy, char *why, size_t why_size) MUST_USE; /* policy NULL: the listener's */
-int config_check(const struct config *c, char *why, size_t why_size) MUST_USE; /* what only the whole can tell: plain listeners, duplicates, nothing to listen on */
+int config_allow_text(struct config *c, struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE; /* "WHO" "WHO,policy=NAME" "WHO policy=NAME" */
+
+/* What only the whole can tell: plain listeners, duplicates, nothing to listen on. */
+int config_check(const struct config *c, char *why, size_t why_size) MUST_USE;
+int config_check_listener(const struct config *c, size_t target, size_t listener, char *why, size_t why_size) MUST_USE; /* beside those before it */
+
+/* Loopback, or not on a network at all. */
+bool addr_is_local(const struct addr *a);
+
+/* -EINVAL; why in words. */
+int config_refuse(char *why, size_t why_size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* What it means, in words, for kdgate check. */
 void config_print(const struct config *c, FILE *to);

@@ -1,0 +1,436 @@
+/* config.c - the pieces of a configuration, each from its text. See config.h. */
+#include "proxy/config.h"
+
+#include "proxy/names.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT or rsp+unix:PATH"
+#define EXPECT_LISTEN "expected tcp:ADDRESS:PORT, unix:PATH or stdio"
+
+enum { CLIENTS_MOST = 256, CLIENTS_USUAL = 32 };
+
+static const char *const builtin_names[] = { "full", "debug", "observe", "none" };
+
+int config_refuse(char *why, size_t why_size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, why_size, fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static int add_builtin(struct config *c, const char *name)
+{
+	const struct policy *from = policy_builtin(name);
+	struct policy *to = &c->policies[c->policies_n];
+	char why[CONFIG_WHY];
+	int rc = policy_init(to, name);
+
+	c->policies_n++;
+	for (size_t i = 0; !rc && i < from->count; i++)
+		rc = policy_add(to, from->rules[i].text, why, sizeof why);
+	return rc;
+}
+
+int config_init(struct config *c)
+{
+	int rc = 0;
+
+	*c = (struct config){
+		.targets = calloc(CONFIG_TARGETS, sizeof *c->targets),
+		.policies = calloc(CONFIG_POLICIES, sizeof *c->policies),
+	};
+	if (!c->targets || !c->policies)
+		rc = -ENOMEM;
+	for (size_t i = 0; !rc && i < COUNT(builtin_names); i++)
+		rc = add_builtin(c, builtin_names[i]);
+	if (rc)
+		config_fini(c);
+	return rc;
+}
+
+void config_fini(struct config *c)
+{
+	for (size_t i = 0; i < c->policies_n; i++)
+		policy_fini(&c->policies[i]);
+	free(c->policies);
+	free(c->targets);
+	*c = (struct config){ 0 };
+}
+
+void config_listener_init(struct config_listener *l, const struct config *c)
+{
+	*l = (struct config_listener){ .policy = config_policy_find(c, "debug"), .mode = 0600 };
+	allow_default(&l->allow, geteuid());
+}
+
+void config_target_init(struct config_target *t)
+{
+	*t = (struct config_target){ .on_disconnect = ON_DISCONNECT_RUN, .max_clients = CLIENTS_USUAL };
+}
+
+/* Addresses. take fills *a from what follows the name and its colon; NULL: not in this version. */
+static int take_tcp(struct addr *a, const char *rest, char *why, size_t why_size);
+static int take_unix(struct addr *a, const char *rest, char *why, size_t why_size);
+static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_size);
+
+static const struct link_row {
+	const char *name;
+	bool target, listener;
+	enum addr_kind kind;
+	int (*take)(struct addr *a, const char *rest, char *why, size_t why_size);
+} links[] = {
+	{ "tcp", true, true, ADDR_TCP, take_tcp },
+	{ "unix", true, true, ADDR_UNIX, take_unix },
+	{ "stdio", false, true, ADDR_STDIO, take_stdio },
+	{ "tls", false, true, ADDR_TCP, NULL },
+	{ "serial", true, false, ADDR_TCP, NULL },
+	{ "usb", true, false, ADDR_TCP, NULL },
+	{ "udp", true, false, ADDR_TCP, NULL },
+	{ "rfc2217", true, false, ADDR_TCP, NULL },
+};
+
+static const struct proto_row {
+	const char *name;
+	bool built;
+	enum proto_kind kind;
+} protos[] = {
+	{ "rsp", true, PROTO_RSP },
+	{ "kgdb", false, PROTO_RSP },
+	{ "kd", false, PROTO_RSP },
+	{ "kdnet", false, PROTO_RSP },
+	{ "local", false, PROTO_RSP },
+};
+
+static int port_number(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	int port = n && n <= 5 && !text[n] ? atoi(text) : -1;
+
+	return port <= 65535 ? port : -1;
+}
+
+static bool is_ipv6(const char *host)
+{
+	struct in6_addr in6;
+	char plain[INET6_ADDRSTRLEN];
+	size_t n = strcspn(host, "%");
+
+	if (n >= sizeof plain)
+		return false;
+	memcpy(plain, host, n);
+	plain[n] = 0;
+	return inet_pton(AF_INET6, plain, &in6) == 1;
+}
+
+static bool is_ipv4(const char *host)
+{
+	struct in_addr in;
+
+	return inet_pton(AF_INET, host, &in) == 1;
+}
+
+/* What only has digits and dots and is no address would be taken for another one by inet_aton. */
+static bool is_name(const char *host)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+
+	return *host && *host != '-' && strspn(host, letters) == strlen(host) && strspn(host, "0123456789.") != strlen(host);
+}
+
+/* [v6], v4 or a name, without its port. */
+static int take_host(struct addr *a, const char *host, size_t len, char *why, size_t why_size)
+{
+	bool brackets = len > 2 && host[0] == '[' && host[len - 1] == ']';
+
+	if (len >= sizeof a->host)
+		return config_refuse(why, why_size, "the host in %s is too long; expected at most %zu characters", a->text, sizeof a->host - 1);
+	memcpy(a->host, host + brackets, len - 2 * brackets);
+	a->host[len - 2 * brackets] = 0;
+	if (!brackets && strchr(a->host, ':'))
+		return config_refuse(why, why_size, "an IPv6 address stands in brackets; expected tcp:[::1]:1234, not %s", a->text);
+	if (brackets ? is_ipv6(a->host) : is_ipv4(a->host) || is_name(a->host))
+		return 0;
+	return config_refuse(why, why_size, "%s has no usable host; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234", a->text);
+}
+
+static int take_tcp(struct addr *a, const char *rest, char *why, size_t why_size)
+{
+	const char *colon = strrchr(rest, ':');
+
+	if (!colon || (strchr(rest, ']') && colon < strchr(rest, ']')))
+		return config_refuse(why, why_size, "%s has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234", a->text);
+	if (port_number(colon + 1) < 0)
+		return config_refuse(why, why_size, "%s has no usable port; expected a number from 0 to 65535", a->text);
+	snprintf(a->port, sizeof a->port, "%d", port_number(colon + 1));
+	return take_host(a, rest, (size_t)(colon - rest), why, why_size);
+}
+
+static int take_unix(struct addr *a, const char *rest, char *why, size_t why_size)
+{
+	if (!*rest || *rest == '@')
+		return config_refuse(why, why_size, "%s names no file; expected unix:PATH, such as unix:/run/kdgate/dut1.sock", a->text);
+	if (strlen(rest) >= sizeof a->path)
+		return config_refuse(why, why_size, "the path in %s is too long for a socket; expected at most %zu characters", a->text,
+				     sizeof a->path - 1);
+	memcpy(a->path, rest, strlen(rest) + 1);
+	return 0;
+}
+
+static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_size)
+{
+	(void)rest;
+	return strcmp(a->text, "stdio") ? config_refuse(why, why_size, "%s has something after stdio; expected stdio", a->text) : 0;
+}
+
+/* It will stand in errors, logs and the audit. */
+static int text_check(const char *text, size_t most, char *why, size_t why_size)
+{
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return config_refuse(why, why_size, "an address holds a control character; expected none");
+	if (strlen(text) > most)
+		return config_refuse(why, why_size, "%.40s... is too long; expected at most %zu characters", text, most);
+	return *text ? 0 : config_refuse(why, why_size, "the address is empty; expected something like tcp:127.0.0.1:1234");
+}
+
+/* text from at on is LINK:ADDRESS. */
+static int take_link(struct addr *a, const char *text, size_t at, bool target, char *why, size_t why_size)
+{
+	const char *expect = target ? EXPECT_TARGET : EXPECT_LISTEN;
+	const char *name = text + at;
+	size_t n = strcspn(name, ":");
+	struct addr made = { 0 };
+	const struct link_row *row = links;
+	int rc;
+
+	while (row < links + COUNT(links) && !(strlen(row->name) == n && !memcmp(row->name, name, n) && (target ? row->target : row->listener)))
+		row++;
+	if (row == links + COUNT(links))
+		return config_refuse(why, why_size, "%s: unknown kind of %s \"%.*s\"; %s", text, target ? "link" : "listening address", (int)n, name, expect);
+	if (!row->take)
+		return config_refuse(why, why_size, "%s: this version does not have %s yet; %s", text, row->name, expect);
+	made.kind = row->kind;
+	memcpy(made.text, text, strlen(text) + 1);
+	rc = row->take(&made, name[n] ? name + n + 1 : name + n, why, why_size);
+	if (!rc)
+		*a = made;
+	return rc;
+}
+
+static const struct proto_row *find_proto(const char *name, size_t n)
+{
+	for (size_t i = 0; i < COUNT(protos); i++)
+		if (strlen(protos[i].name) == n && !memcmp(protos[i].name, name, n))
+			return &protos[i];
+	return NULL;
+}
+
+int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	size_t n = strcspn(text, "+:");
+	const struct proto_row *proto = find_proto(text, n);
+	struct addr addr;
+	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
+
+	if (rc)
+		return rc;
+	if (proto && !proto->built)
+		return config_refuse(why, why_size, "%s: this version does not have the protocol %s yet; " EXPECT_TARGET, text, proto->name);
+	if (!proto && text[n] == '+')
+		return config_refuse(why, why_size, "%s: unknown protocol \"%.*s\"; " EXPECT_TARGET, text, (int)n, text);
+	if (!proto || text[n] != '+')
+		return config_refuse(why, why_size, "%s is not PROTOCOL+LINK:ADDRESS; " EXPECT_TARGET, text);
+	rc = take_link(&addr, text, n + 1, true, why, why_size);
+	if (rc)
+		return rc;
+	if (addr.kind == ADDR_TCP && !strcmp(addr.port, "0"))
+		return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", text);
+	t->proto = proto->kind;
+	t->addr = addr;
+	return 0;
+}
+
+int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size)
+{
+	struct addr made;
+	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
+
+	if (!rc)
+		rc = take_link(&made, text, 0, false, why, why_size);
+	if (rc)
+		return rc;
+	if (made.kind == ADDR_TCP && !strcmp(made.host, "localhost"))
+		strcpy(made.host, "127.0.0.1");
+	if (made.kind == ADDR_TCP && !is_ipv4(made.host) && !is_ipv6(made.host))
+		return config_refuse(why, why_size, "%s: a name may mean any address; expected the address to listen at, as in tcp:127.0.0.1:1234", text);
+	*a = made;
+	return 0;
+}
+
+/* One of the words; the index goes to *out. */
+static int take_choice(int *out, const char *text, const char *const words[2], char *why, size_t why_size)
+{
+	for (int i = 0; i < 2; i++) {
+		if (strcmp(text, words[i]))
+			continue;
+		*out = i;
+		return 0;
+	}
+	return config_refuse(why, why_size, "unknown word \"%.40s\"; expected %s or %s", text, words[0], words[1]);
+}
+
+int config_on_disconnect_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	static const char *const words[] = { [ON_DISCONNECT_RUN] = "run", [ON_DISCONNECT_STAY] = "stay" };
+	int choice = 0, rc = take_choice(&choice, text, words, why, why_size);
+
+	if (!rc)
+		t->on_disconnect = (enum on_disconnect)choice;
+	return rc;
+}
+
+int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	static const char *const words[] = { [AUDIT_FAILURE_CONTINUE] = "continue", [AUDIT_FAILURE_STOP] = "stop" };
+	int choice = 0, rc = take_choice(&choice, text, words, why, why_size);
+
+	if (!rc)
+		c->audit_failure = (enum audit_failure)choice;
+	return rc;
+}
+
+int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	size_t n = strspn(text, "0123456789");
+	int clients = n && n <= 3 && !text[n] ? atoi(text) : 0;
+
+	if (clients < 1 || clients > CLIENTS_MOST)
+		return config_refuse(why, why_size, "\"%.40s\" is no number of clients; expected 1 to %d", text, CLIENTS_MOST);
+	t->max_clients = (unsigned)clients;
+	return 0;
+}
+
+int config_audit_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	if (!*text)
+		return config_refuse(why, why_size, "the audit file has no name; expected a path, or - for standard output");
+	if (strlen(text) >= sizeof c->audit)
+		return config_refuse(why, why_size, "the path of the audit file is too long; expected at most %zu characters", sizeof c->audit - 1);
+	memcpy(c->audit, text, strlen(text) + 1);
+	return 0;
+}
+
+int config_mode_text(struct config_listener *l, const char *text, char *why, size_t why_size)
+{
+	size_t n = strspn(text, "01234567");
+	unsigned long mode = n >= 3 && n <= 4 && !text[n] ? strtoul(text, NULL, 8) : 01000;
+
+	if (mode > 0777)
+		return config_refuse(why, why_size, "\"%.40s\" is no mode of a socket; expected octal digits, such as 0660", text);
+	l->mode = (unsigned)mode;
+	return 0;
+}
+
+static int group_number(const char *text, gid_t *gid)
+{
+	size_t n = strlen(text);
+	unsigned long v = n <= 10 ? strtoul(text, NULL, 10) : UINT32_MAX;
+
+	*gid = (gid_t)v;
+	return v < UINT32_MAX ? 0 : -ENOENT; /* the last one means "no change" to chown */
+}
+
+int config_group_text(struct config_listener *l, const char *text, char *why, size_t why_size)
+{
+	bool number = *text && strspn(text, "0123456789") == strlen(text);
+	gid_t gid;
+
+	if (number ? group_number(text, &gid) < 0 : names_system.gid_of(text, &gid) < 0)
+		return config_refuse(why, why_size, "this system has no group \"%.40s\"; expected the name or number of one", text);
+	l->group = gid;
+	l->has_group = true;
+	return 0;
+}
+
+int config_name_check(const char *name, char *why, size_t why_size)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	if (*name && strspn(name, letters) == strlen(name) && strlen(name) < CONFIG_NAME)
+		return 0;
+	return config_refuse(why, why_size, "\"%.40s\" is not a name; expected 1 to %d letters, digits, . _ -", name, CONFIG_NAME - 1);
+}
+
+int config_policy_find(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->policies_n; i++)
+		if (!strcmp(c->policies[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+bool config_policy_is_builtin(const struct config *c, int policy)
+{
+	return policy >= 0 && (size_t)policy < c->policies_n && (size_t)policy < COUNT(builtin_names);
+}
+
+int config_policy_text(const struct config *c, int *policy, const char *name, char *why, size_t why_size)
+{
+	char known[256] = "";
+	size_t at = 0;
+	int found = config_policy_find(c, name);
+
+	for (size_t i = 0; i < c->policies_n && at < sizeof known; i++)
+		at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", c->policies[i].name);
+	if (found < 0)
+		return config_refuse(why, why_size, "there is no policy \"%.40s\"; expected one of %s", name, known);
+	*policy = found;
+	return 0;
+}
+
+int config_allow_add(struct config *c, struct config_listener *l, const char *who, const char *policy, char *why, size_t why_size)
+{
+	int index = -1;
+	int rc = policy ? config_policy_text(c, &index, policy, why, why_size) : 0;
+	struct allow fresh = { 0 };
+
+	if (rc)
+		return rc;
+	if (l->allow_given)
+		return allow_add(&l->allow, who, index, &names_system, why, why_size);
+	rc = allow_add(&fresh, who, index, &names_system, why, why_size);
+	if (rc)
+		return rc;
+	l->allow = fresh;
+	l->allow_given = true;
+	return 0;
+}
+
+int config_allow_text(struct config *c, struct config_listener *l, const char *text, char *why, size_t why_size)
+{
+	static const char word[] = "policy=";
+	size_t n = strcspn(text, ", \t");
+	const char *policy = text + n + strspn(text + n, ", \t");
+	char who[ALLOW_TEXT];
+
+	if (n >= sizeof who)
+		return config_refuse(why, why_size, "%.40s... is too long; expected at most %zu characters", text, sizeof who - 1);
+	memcpy(who, text, n);
+	who[n] = 0;
+	if (!text[n])
+		return config_allow_add(c, l, who, NULL, why, why_size);
+	if (strncmp(policy, word, sizeof word - 1))
+		return config_refuse(why, why_size, "\"%.40s\" after %.40s is not understood; expected policy=NAME, or nothing", policy, who);
+	return config_allow_add(c, l, who, policy + sizeof word - 1, why, why_size);
+}

@@ -1,0 +1,149 @@
+/* config_check.c - what only the whole configuration can tell. See config.h. */
+#include "proxy/config.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* IPv4 as ::ffff:a.b.c.d. False: it is a name. */
+static bool host_bytes(const char *host, struct in6_addr *out)
+{
+	char plain[INET6_ADDRSTRLEN] = "";
+	struct in_addr in;
+
+	if (!strcmp(host, "localhost"))
+		host = "127.0.0.1";
+	*out = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	if (inet_pton(AF_INET, host, &in) == 1) {
+		memcpy(out->s6_addr + 12, &in, sizeof in);
+		return true;
+	}
+	if (strcspn(host, "%") < sizeof plain)
+		memcpy(plain, host, strcspn(host, "%"));
+	return inet_pton(AF_INET6, plain, out) == 1;
+}
+
+static bool is_any(const struct in6_addr *a)
+{
+	static const uint8_t v4_any[16] = { [10] = 0xff, [11] = 0xff };
+
+	return IN6_IS_ADDR_UNSPECIFIED(a) || !memcmp(a, v4_any, sizeof v4_any);
+}
+
+static bool is_loopback(const struct in6_addr *a)
+{
+	return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 127);
+}
+
+bool addr_is_local(const struct addr *a)
+{
+	struct in6_addr bytes;
+
+	return a->kind != ADDR_TCP || (host_bytes(a->host, &bytes) && is_loopback(&bytes));
+}
+
+/* Whoever connects to b reaches a listener at a, as far as the text of the two tells. */
+static bool hosts_meet(const char *a, const char *b)
+{
+	struct in6_addr x, y;
+
+	if (!host_bytes(a, &x) || !host_bytes(b, &y))
+		return !strcmp(a, b);
+	if (!memcmp(&x, &y, sizeof x))
+		return strchr(a, '%') && strchr(b, '%') ? !strcmp(a, b) : true;
+	return is_any(&x) || is_any(&y);
+}
+
+static bool addrs_meet(const struct addr *a, const struct addr *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == ADDR_UNIX)
+		return !strcmp(a->path, b->path);
+	if (a->kind == ADDR_STDIO)
+		return true;
+	return strcmp(a->port, "0") && !strcmp(a->port, b->port) && hosts_meet(a->host, b->host);
+}
+
+/* Everybody: any, 0.0.0.0/0, ::/0. */
+static bool is_everybody(const struct allow_entry *e)
+{
+	return e->kind == ALLOW_ANYONE || (e->kind == ALLOW_ADDRESS && (!e->prefix || (e->prefix <= 96 && is_any(&e->addr))));
+}
+
+static const char *what_lacks(const struct config_listener *l)
+{
+	size_t named = 0;
+
+	for (size_t i = 0; l->allow_given && i < l->allow.count; i++) {
+		if (is_everybody(&l->allow.entries[i]))
+			return "its allowlist lets everybody in";
+		named += l->allow.entries[i].kind == ALLOW_ADDRESS;
+	}
+	if (!named)
+		return "its allowlist names no addresses";
+	return l->plain_accepted ? NULL : "nobody has accepted that";
+}
+
+static int check_plain(const struct config_listener *l, char *why, size_t why_size)
+{
+	const char *lacks = addr_is_local(&l->addr) ? NULL : what_lacks(l);
+
+	if (!lacks)
+		return 0;
+	return config_refuse(why, why_size,
+			     "%s is beyond loopback and plain: whoever is on the way reads and writes the target's memory, and %s; expected a "
+			     "Unix socket, or loopback reached by ssh -L (TLS in a later version), or else allow with addresses and plain = "
+			     "accept-the-risk (--accept-plain-risk)",
+			     l->addr.text, lacks);
+}
+
+static int check_kind(const struct config_listener *l, char *why, size_t why_size)
+{
+	if (l->addr.kind != ADDR_UNIX && (l->has_group || l->mode != 0600))
+		return config_refuse(why, why_size, "%s has no mode and no group; expected them with unix:PATH only", l->addr.text);
+	return 0;
+}
+
+static int check_first(const struct config *c, size_t target, size_t listener, char *why, size_t why_size)
+{
+	const struct addr *a = &c->targets[target].listeners[listener].addr;
+
+	for (size_t t = 0; t <= target; t++)
+		for (size_t i = 0; i < (t == target ? listener : c->targets[t].listeners_n); i++)
+			if (addrs_meet(a, &c->targets[t].listeners[i].addr))
+				return config_refuse(why, why_size, "%s is taken by listener %s of target %s; expected another address", a->text,
+						     c->targets[t].listeners[i].addr.text, c->targets[t].name);
+	return 0;
+}
+
+int config_check_listener(const struct config *c, size_t target, size_t listener, char *why, size_t why_size)
+{
+	const struct config_target *t = &c->targets[target];
+	const struct config_listener *l = &t->listeners[listener];
+	int rc;
+
+	if (addrs_meet(&l->addr, &t->addr))
+		return config_refuse(why, why_size, "%s is where the target itself is; expected another address to listen at, such as %s", l->addr.text,
+				     l->addr.kind == ADDR_TCP ? "tcp:127.0.0.1:2345" : "unix:/run/kdgate/gate.sock");
+	if (l->addr.kind == ADDR_STDIO && !strcmp(c->audit, "-"))
+		return config_refuse(why, why_size, "%s needs standard output, and so does the audit; expected a file for the audit", l->addr.text);
+	rc = check_kind(l, why, why_size);
+	if (!rc)
+		rc = check_plain(l, why, why_size);
+	return rc ? rc : check_first(c, target, listener, why, why_size);
+}
+
+int config_check(const struct config *c, char *why, size_t why_size)
+{
+	int rc = 0;
+
+	if (!c->targets_n)
+		return config_refuse(why, why_size, "there is no target; expected at least one: target \"NAME\" { connect = ...; listen ... }");
+	for (size_t t = 0; t < c->targets_n; t++) {
+		if (!c->targets[t].listeners_n)
+			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen \"ADDRESS\" { ... }", c->targets[t].name);
+		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
+			rc = config_check_listener(c, t, i, why, why_size);
+	}
+	return rc;
+}

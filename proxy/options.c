@@ -1,0 +1,452 @@
+/* options.c - see options.h.
+ *
+ * Two passes: the first notes what was given, so that the second can look policies up in the file that -c names,
+ * wherever -c stands. */
+#include "proxy/options.h"
+
+#include "proxy/options_help.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { GIVEN_MAX = 256, FOUND_WHAT = 384 };
+enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN };
+
+struct given {
+	const struct option_row *row;
+	const char *arg;
+};
+
+struct parse {
+	struct options *o;
+	struct given given[GIVEN_MAX];
+	size_t given_n;
+	bool help, version;
+	struct config_target *target;
+	struct config_listener usual, *last; /* what a listener begins with; the one that options are for now */
+	char *why;
+	size_t why_size;
+	char what[FOUND_WHAT];
+};
+
+/* take: in the second pass, with p->what for errors. */
+struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	bool has_arg;
+	unsigned modes;
+	int (*take)(struct parse *p, const char *arg);
+};
+
+static int take_listen(struct parse *p, const char *arg)
+{
+	struct config_target *t = p->target;
+	struct config_listener *l = &t->listeners[t->listeners_n];
+	int rc;
+
+	if (t->listeners_n == CONFIG_LISTENERS)
+		return config_refuse(p->what, sizeof p->what, "too many listeners; expected at most %d", CONFIG_LISTENERS);
+	*l = p->usual;
+	rc = config_addr_text(&l->addr, arg, p->what, sizeof p->what);
+	if (rc)
+		return rc;
+	if (l->addr.kind != ADDR_UNIX) {
+		l->has_group = false;
+		l->mode = 0600;
+	}
+	t->listeners_n++;
+	p->last = l;
+	return 0;
+}
+
+static int take_policy(struct parse *p, const char *arg)
+{
+	p->o->policy = arg;
+	return config_policy_text(&p->o->config, &p->last->policy, arg, p->what, sizeof p->what);
+}
+
+static int take_allow(struct parse *p, const char *arg)
+{
+	return config_allow_text(&p->o->config, p->last, arg, p->what, sizeof p->what);
+}
+
+static int take_mode(struct parse *p, const char *arg)
+{
+	return config_mode_text(p->last, arg, p->what, sizeof p->what);
+}
+
+static int take_group(struct parse *p, const char *arg)
+{
+	return config_group_text(p->last, arg, p->what, sizeof p->what);
+}
+
+static int take_plain(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->last->plain_accepted = true;
+	return 0;
+}
+
+static int take_audit(struct parse *p, const char *arg)
+{
+	return config_audit_text(&p->o->config, arg, p->what, sizeof p->what);
+}
+
+static int take_audit_failure(struct parse *p, const char *arg)
+{
+	return config_audit_failure_text(&p->o->config, arg, p->what, sizeof p->what);
+}
+
+static int take_on_disconnect(struct parse *p, const char *arg)
+{
+	return config_on_disconnect_text(p->target, arg, p->what, sizeof p->what);
+}
+
+static int take_max_clients(struct parse *p, const char *arg)
+{
+	return config_max_clients_text(p->target, arg, p->what, sizeof p->what);
+}
+
+static int take_trace(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->trace = true;
+	p->o->config.trace = true;
+	return 0;
+}
+
+static int take_verbose(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->level = LOG_LEVEL_DEBUG;
+	return 0;
+}
+
+static int take_quiet(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->level = p->o->level > LOG_LEVEL_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR;
+	return 0;
+}
+
+static int take_later(struct parse *p, const char *arg)
+{
+	(void)arg;
+	return config_refuse(p->what, sizeof p->what, "this version does not have it yet; expected it to be left out");
+}
+
+/* --config, --help and --version are known after the first pass. */
+static int take_nothing(struct parse *p, const char *arg)
+{
+	(void)p;
+	(void)arg;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+	{ "listen", 0, true, RUN, take_listen },
+	{ "policy", 0, true, RUN | EXPLAIN, take_policy },
+	{ "allow", 0, true, RUN, take_allow },
+	{ "socket-mode", 0, true, RUN, take_mode },
+	{ "socket-group", 0, true, RUN, take_group },
+	{ "accept-plain-risk", 0, false, RUN, take_plain },
+	{ "audit", 0, true, RUN, take_audit },
+	{ "audit-failure", 0, true, RUN, take_audit_failure },
+	{ "on-disconnect", 0, true, RUN, take_on_disconnect },
+	{ "max-clients", 0, true, RUN, take_max_clients },
+	{ "config", 'c', true, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
+	{ "trace", 0, false, RUN | SERVE, take_trace },
+	{ "verbose", 'v', false, RUN | SERVE | CHECK | EXPLAIN, take_verbose },
+	{ "quiet", 'q', false, RUN | SERVE | CHECK | EXPLAIN, take_quiet },
+	{ "help", 'h', false, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
+	{ "version", 'V', false, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
+	{ "secure", 0, false, RUN | SERVE, take_later },
+	{ "console", 0, true, RUN, take_later },
+	{ "key-file", 0, true, RUN, take_later },
+};
+
+static const struct command {
+	const char *name;
+	enum options_mode mode;
+	bool built;
+} commands[] = {
+	{ "serve", OPTIONS_SERVE, true },
+	{ "check", OPTIONS_CHECK, true },
+	{ "explain", OPTIONS_EXPLAIN, true },
+	{ "ls", OPTIONS_RUN, false },
+	{ "connect", OPTIONS_RUN, false },
+	{ "ctl", OPTIONS_RUN, false },
+	{ "decode", OPTIONS_RUN, false },
+	{ "keygen", OPTIONS_RUN, false },
+};
+
+/* The first pass. getopt_long answers a row's index, counted from where no letter can be. */
+enum { ROW = 256 };
+
+static const struct option_row *row_of(int answer)
+{
+	for (size_t i = 0; answer < ROW && i < COUNT(rows); i++)
+		if (rows[i].letter == answer)
+			return &rows[i];
+	return &rows[answer - ROW];
+}
+
+static void make_tables(struct option longs[static COUNT(rows) + 1], char letters[static 3 * COUNT(rows) + 2])
+{
+	size_t at = 0;
+
+	letters[at++] = ':'; /* a missing argument is told from an unknown option */
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		longs[i] = (struct option){ rows[i].name, rows[i].has_arg ? required_argument : no_argument, NULL, ROW + (int)i };
+		if (!rows[i].letter)
+			continue;
+		letters[at++] = rows[i].letter;
+		if (rows[i].has_arg)
+			letters[at++] = ':';
+	}
+	letters[at] = 0;
+	longs[COUNT(rows)] = (struct option){ 0 };
+}
+
+static int refuse_option(struct parse *p, int answer, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (answer == ':')
+		return config_refuse(p->why, p->why_size, "%s needs a value after it; see kdgate --help", word);
+	if (optopt && optopt < ROW)
+		return config_refuse(p->why, p->why_size, "unknown option -%c; see kdgate --help", optopt);
+	if (optopt)
+		return config_refuse(p->why, p->why_size, "%.60s takes no value; see kdgate --help", word);
+	return config_refuse(p->why, p->why_size, "unknown or ambiguous option %.60s; see kdgate --help", word);
+}
+
+static int note(struct parse *p, const struct option_row *row, const char *arg)
+{
+	if (p->given_n == GIVEN_MAX)
+		return config_refuse(p->why, p->why_size, "too many options; expected at most %d", GIVEN_MAX);
+	p->given[p->given_n++] = (struct given){ row, arg };
+	p->help |= row->letter == 'h';
+	p->version |= row->letter == 'V';
+	if (row->letter != 'c')
+		return 0;
+	if (p->o->file)
+		return config_refuse(p->why, p->why_size, "--config is given a second time; expected one file");
+	p->o->file = arg;
+	return 0;
+}
+
+static int collect(struct parse *p, int argc, char **argv)
+{
+	struct option longs[COUNT(rows) + 1];
+	char letters[3 * COUNT(rows) + 2];
+	int answer, rc = 0;
+
+	make_tables(longs, letters);
+	optind = 0; /* begins anew, also after another call */
+	opterr = 0;
+	while (!rc && (answer = getopt_long(argc, argv, letters, longs, NULL)) != -1)
+		rc = answer == '?' || answer == ':' ? refuse_option(p, answer, argv) : note(p, row_of(answer), optarg);
+	return rc;
+}
+
+/* What was asked for, by the first word that is not an option. */
+static int find_mode(struct parse *p, const char *word)
+{
+	p->o->mode = OPTIONS_RUN;
+	for (size_t i = 0; word && i < COUNT(commands); i++) {
+		if (strcmp(commands[i].name, word))
+			continue;
+		if (!commands[i].built)
+			return config_refuse(p->why, p->why_size, "this version does not have kdgate %s yet; see kdgate --help", word);
+		p->o->mode = commands[i].mode;
+	}
+	return 0;
+}
+
+static int check_modes(struct parse *p)
+{
+	static const char *const names[] = { "kdgate TARGET", "kdgate serve", "kdgate check", "kdgate explain" };
+
+	for (size_t i = 0; i < p->given_n; i++)
+		if (!(p->given[i].row->modes & 1u << p->o->mode))
+			return config_refuse(p->why, p->why_size, "--%s is not an option of %s; see kdgate%s --help", p->given[i].row->name,
+					     names[p->o->mode], names[p->o->mode] + 6);
+	return 0;
+}
+
+static int check_words(struct parse *p, int words, char **word)
+{
+	if (p->o->mode == OPTIONS_RUN && !words)
+		return config_refuse(p->why, p->why_size, "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help");
+	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
+		return config_refuse(p->why, p->why_size,
+				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, or PROTOCOL+LINK:ADDRESS, "
+				     "such as rsp+tcp:127.0.0.1:1234",
+				     word[0]);
+	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
+		return config_refuse(p->why, p->why_size, "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40");
+	if (p->o->mode != OPTIONS_EXPLAIN && words > 1)
+		return config_refuse(p->why, p->why_size, "\"%.60s\" is one word too many; expected %s", word[1],
+				     p->o->mode == OPTIONS_RUN ? "one target (for several: kdgate serve)" : "options only");
+	return 0;
+}
+
+static int read_policies(struct parse *p)
+{
+	struct config *c = &p->o->config;
+	int rc;
+
+	if (!p->o->file)
+		return 0;
+	rc = config_read(c, p->o->file, p->why, p->why_size);
+	if (rc)
+		return rc == -EINVAL ? -EBADMSG : rc;
+	memset(c->targets, 0, c->targets_n * sizeof *c->targets);
+	c->targets_n = 0;
+	return 0;
+}
+
+static int apply(struct parse *p)
+{
+	int rc = 0;
+
+	config_listener_init(&p->usual, &p->o->config);
+	p->last = &p->usual;
+	for (size_t i = 0; !rc && i < p->given_n; i++) {
+		const struct given *g = &p->given[i];
+
+		rc = g->row->take(p, g->arg);
+		if (rc)
+			snprintf(p->why, p->why_size, "--%s: %s", g->row->name, p->what);
+	}
+	return rc ? -EINVAL : 0;
+}
+
+/* What is said of all Unix sockets is said in vain where there is none. */
+static int check_sockets(struct parse *p)
+{
+	if (!p->usual.has_group && p->usual.mode == 0600)
+		return 0;
+	for (size_t i = 0; i < p->target->listeners_n; i++)
+		if (p->target->listeners[i].addr.kind == ADDR_UNIX)
+			return 0;
+	return config_refuse(p->why, p->why_size, "--socket-mode and --socket-group are for Unix sockets; expected --listen unix:PATH");
+}
+
+static int finish_run(struct parse *p, const char *text)
+{
+	struct config_target *t = p->target;
+	int rc;
+
+	if (!t->listeners_n) {
+		rc = take_listen(p, "tcp:127.0.0.1:1234");
+		if (rc)
+			return config_refuse(p->why, p->why_size, "%s", p->what);
+	}
+	snprintf(t->name, sizeof t->name, "%.*s", (int)sizeof t->name - 1, text);
+	rc = config_target_text(t, text, p->why, p->why_size);
+	if (!rc)
+		rc = check_sockets(p);
+	if (rc)
+		return rc;
+	p->o->config.targets_n = 1;
+	rc = config_check(&p->o->config, p->what, sizeof p->what);
+	return rc ? config_refuse(p->why, p->why_size, "--listen %s", p->what) : 0;
+}
+
+static int parse_run(struct parse *p, char **words)
+{
+	int rc = read_policies(p);
+
+	p->target = p->o->config.targets;
+	config_target_init(p->target);
+	if (!rc)
+		rc = apply(p);
+	return rc ? rc : finish_run(p, words[0]);
+}
+
+static int parse_file_mode(struct parse *p)
+{
+	if (!p->o->file)
+		p->o->file = OPTIONS_CONFIG_FILE;
+	return apply(p);
+}
+
+static int parse_explain(struct parse *p, int words, char **word)
+{
+	int rc = read_policies(p);
+
+	if (!rc)
+		rc = apply(p);
+	if (!rc && !p->o->policy)
+		return config_refuse(p->why, p->why_size, "no policy; expected kdgate explain --policy NAME PACKET...");
+	p->o->packets = word + 1;
+	p->o->packets_n = (size_t)words - 1;
+	return rc;
+}
+
+static int parse_mode(struct parse *p, int words, char **word)
+{
+	int rc = check_modes(p);
+
+	if (!rc)
+		rc = check_words(p, words, word);
+	if (rc)
+		return rc;
+	if (p->o->mode == OPTIONS_RUN)
+		return parse_run(p, word);
+	return p->o->mode == OPTIONS_EXPLAIN ? parse_explain(p, words, word) : parse_file_mode(p);
+}
+
+/* --help and --version win over everything else that is wrong. */
+static bool is_asked_for_text(struct parse *p)
+{
+	struct options *o = p->o;
+
+	if (!p->help && !p->version)
+		return false;
+	o->text = p->help ? options_help[o->mode] : "kdgate " OPTIONS_VERSION "\n";
+	o->mode = p->help ? OPTIONS_HELP : OPTIONS_VERSION_TEXT;
+	return true;
+}
+
+static int parse_all(struct parse *p, int argc, char **argv)
+{
+	int rc = collect(p, argc, argv);
+
+	if (!rc)
+		rc = find_mode(p, argv[optind]);
+	if (rc || is_asked_for_text(p))
+		return rc;
+	return parse_mode(p, argc - optind, argv + optind);
+}
+
+int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_size)
+{
+	struct parse *p = calloc(1, sizeof *p);
+	int rc;
+
+	*o = (struct options){ .level = LOG_LEVEL_INFO };
+	rc = p ? config_init(&o->config) : -ENOMEM;
+	if (rc) {
+		snprintf(why, why_size, "out of memory");
+	} else {
+		p->o = o;
+		p->why = why;
+		p->why_size = why_size;
+		rc = parse_all(p, argc, argv);
+	}
+	free(p);
+	return rc;
+}
+
+void options_fini(struct options *o)
+{
+	config_fini(&o->config);
+	*o = (struct options){ 0 };
+}

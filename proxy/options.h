@@ -1,0 +1,38 @@
+/* options.h - what the command line asks for. */
+#ifndef PROXY_OPTIONS_H
+#define PROXY_OPTIONS_H
+
+#include "base/log.h"
+#include "proxy/config.h"
+
+#define OPTIONS_VERSION "0.1.0"
+#define OPTIONS_CONFIG_FILE "/etc/kdgate/kdgate.conf"
+
+enum options_mode {
+	OPTIONS_RUN,     /* .config: one target, checked */
+	OPTIONS_SERVE,   /* .file: for config_read and config_check */
+	OPTIONS_CHECK,   /* the same */
+	OPTIONS_EXPLAIN, /* .config has the policies; .policy, .packets */
+	OPTIONS_HELP,    /* .text goes to standard output */
+	OPTIONS_VERSION_TEXT, /* the same */
+	OPTIONS_MODES,
+};
+
+struct options {
+	enum options_mode mode;
+	struct config config;  /* owned */
+	const char *file;      /* -c; NULL: none. SERVE, CHECK: always one */
+	const char *policy;    /* of EXPLAIN */
+	char **packets;        /* of argv */
+	size_t packets_n;
+	const char *text;      /* static */
+	bool trace;            /* --trace; RUN has it in .config too */
+	enum log_level level;
+};
+
+/* argv's order is changed; *o borrows from argv, and is released by options_fini whatever the result.
+ * 0; -EINVAL: the command line is wrong (exit 2); other -errno: a configuration file is (exit 1). Both with why. */
+int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_size) MUST_USE;
+void options_fini(struct options *o);
+
+#endif

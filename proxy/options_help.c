@@ -1,0 +1,68 @@
+/* options_help.c - see options_help.h. The manual is docs/kdgate.1. */
+#include "proxy/options_help.h"
+
+static const char general[] =
+	"kdgate stands between a debugger and a kernel: who may connect, which commands may pass.\n"
+	"\n"
+	"  kdgate TARGET [OPTION]...                     one target, now\n"
+	"  kdgate serve [-c FILE] [OPTION]...            the targets of a configuration file\n"
+	"  kdgate check [-c FILE]                        read the configuration and tell what it means\n"
+	"  kdgate explain --policy NAME PACKET...        which rule decides on a packet, and why\n"
+	"  kdgate COMMAND --help, kdgate --version\n"
+	"\n"
+	"TARGET is rsp+tcp:HOST:PORT or rsp+unix:PATH: where a GDB stub is.\n"
+	"\n"
+	"For each listener; before the first --listen they are for all, after one for that one:\n"
+	"  --listen ADDR          tcp:ADDRESS:PORT, unix:PATH or stdio; may be given again. Default: tcp:127.0.0.1:1234\n"
+	"  --policy NAME          full, debug, observe, none, or one of the file's. Default: debug\n"
+	"  --allow WHO            user=NAME, group=NAME, 192.0.2.0/24, 2001:db8::/32 or any; may be given again.\n"
+	"                         With a policy of its own: user=alice,policy=observe. Default: root and you\n"
+	"  --socket-mode MODE     of a Unix socket. Default: 0600\n"
+	"  --socket-group GROUP   of a Unix socket\n"
+	"  --accept-plain-risk    listen beyond loopback without encryption; needs --allow with addresses\n"
+	"\n"
+	"For the target:\n"
+	"  --on-disconnect run|stay       what it does when its debugger vanishes. Default: run\n"
+	"  --max-clients N                1 to 256. Default: 32\n"
+	"  --audit FILE                   a line of JSON for each decision; - for standard output\n"
+	"  --audit-failure stop|continue  when that cannot be written. Default: continue\n"
+	"  -c, --config FILE              for its policies; its targets are left alone\n"
+	"\n"
+	"  --trace                show every frame on standard error\n"
+	"  -v, -q                 say more; say less (again: errors only)\n"
+	"  -h, --help, --version\n";
+
+static const char serve[] =
+	"kdgate serve [-c FILE] [--trace] [-v] [-q]\n"
+	"\n"
+	"Serves the targets of a configuration file until it is told to stop.\n"
+	"\n"
+	"  -c, --config FILE      default: " OPTIONS_CONFIG_FILE "; see kdgate.conf(5)\n"
+	"  --trace                show every frame on standard error\n"
+	"  -v, -q                 say more; say less (again: errors only)\n";
+
+static const char check[] =
+	"kdgate check [-c FILE]\n"
+	"\n"
+	"Reads a configuration file and tells what it means: each target, who may use it, and what they may do.\n"
+	"Exits with 1, and FILE:LINE with what is wrong, if kdgate serve would refuse it.\n"
+	"\n"
+	"  -c, --config FILE      default: " OPTIONS_CONFIG_FILE "; see kdgate.conf(5)\n";
+
+static const char explain[] =
+	"kdgate explain --policy NAME [-c FILE] PACKET...\n"
+	"\n"
+	"Tells for each packet which rule of the policy decides on it, effect by effect, and why.\n"
+	"Exits with 0 if all are allowed, 1 if one is denied.\n"
+	"\n"
+	"  PACKET                 as on the wire, framed or not: m1000,40  '$c#63'  vCont;s:1  qRcmd,68656c70\n"
+	"                         or \"monitor TEXT\", or ctrl-c for a break-in\n"
+	"  --policy NAME          full, debug, observe, none, or one of the file's\n"
+	"  -c, --config FILE      where other policies are defined; see kdgate.conf(5)\n";
+
+const char *const options_help[OPTIONS_MODES] = {
+	[OPTIONS_RUN] = general,
+	[OPTIONS_SERVE] = serve,
+	[OPTIONS_CHECK] = check,
+	[OPTIONS_EXPLAIN] = explain,
+};
