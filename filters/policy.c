@@ -78,17 +78,11 @@ static struct judgement judge_access(const struct policy *p, const struct access
 	return judgement_of(p, a->effect, 0);
 }
 
-/* vFlashWrite says how much by its data alone. */
-static uint64_t length_of(const struct rsp_cmd *cmd)
-{
-	return cmd->len ? cmd->len : cmd->data.len;
-}
-
 static struct access access_of(const struct rsp_cmd *cmd, unsigned effect)
 {
 	if (!cmd->has_addr)
 		return (struct access){ .effect = effect };
-	return access_at(effect, cmd->addr, length_of(cmd));
+	return access_at(effect, cmd->addr, cmd->len);
 }
 
 /* A list stands instead of an address, or beside one. */
