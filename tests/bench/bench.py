@@ -1,0 +1,270 @@
+"""bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
+
+Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
+    bench.py [--out build/bench.json] [--quick] [--only rtt,dump,instructions,idle] [--rounds N]
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "sim"), str(ROOT / "tests" / "e2e")]
+
+import rsp_client  # noqa: E402
+import stub as stub_module  # noqa: E402
+from gate import free_port, until  # noqa: E402
+
+KDGATE = os.environ.get("KDGATE", str(ROOT / "build" / "kdgate"))
+SIZES = (4, 64, 2048)
+WAYS = ("direct", "socat", "kdgate")
+
+
+class Figures:
+    """Every figure is a line in the file."""
+
+    def __init__(self, out):
+        self.out = open(out, "w")
+
+    def add(self, figure, value, **more):
+        self.out.write(json.dumps({"figure": figure, "value": round(value, 4), **more}) + "\n")
+        self.out.flush()
+
+
+class Relay:
+    """A program between a debugger and a stub at tcp 127.0.0.1:stub; .port is its own."""
+
+    def __init__(self, words, log):
+        self.log = log
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def started(self, condition, what):
+        until(lambda: condition() or self.process.poll() is not None, what)
+        if self.process.poll() is not None:
+            raise SystemExit(f"bench: {what}: it ended: {pathlib.Path(self.log.name).read_text()}")
+        return self
+
+    def stop(self, seconds=20):
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def listens(port):
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as f:
+            if any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in f.readlines()[1:]):
+                return True
+    return False
+
+
+class Setting:
+    """One far end for each way to it, so that nothing waits for anything else; everything ends with it."""
+
+    def __init__(self, folder):
+        self.dir, self.running, self.ports = pathlib.Path(folder), [], {}
+
+    def socat(self, port):
+        own = free_port()
+        words = ["socat", f"TCP-LISTEN:{own},bind=127.0.0.1,reuseaddr,fork,nodelay", f"TCP:127.0.0.1:{port},nodelay"]
+        self.running.append(Relay(words, open(self.dir / "socat.log", "w")).started(lambda: listens(own), "socat"))
+        return own
+
+    def kdgate(self, port, *options, before=()):
+        own = free_port()
+        words = [*before, KDGATE, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug", "--audit", str(self.dir / "audit.jsonl")]
+        relay = Relay([*words, *options], open(self.dir / "kdgate.log", "w")).started(lambda: listens(own), "kdgate")
+        self.running.append(relay)
+        until(lambda: served(own), "kdgate to serve", 60)
+        return own, relay
+
+    def close(self):
+        for r in reversed(self.running):
+            (r.close if hasattr(r, "close") else r.stop)()
+
+
+def served(port):
+    try:
+        with rsp_client.Client(f"127.0.0.1:{port}", timeout=5) as c:
+            return c.handshake()[:1] in ("T", "S")
+    except (OSError, rsp_client.Closed, TimeoutError):
+        return False
+
+
+def sim_stub(setting):
+    s = stub_module.Stub(listen="tcp:127.0.0.1:0", profile="gdbserver", recorded=False)
+    setting.running.append(s)
+    return int(s.listen.rpartition(":")[2])
+
+
+def through(setting, far):
+    """Ports: direct, socat, kdgate. far() starts a far end and gives its port."""
+    return {"direct": far(), "socat": setting.socat(far()), "kdgate": setting.kdgate(far())[0]}
+
+
+def rtt(port, count, sizes=SIZES):
+    words = [stub_module.BUILD / "bench" / "rtt", "--to", f"tcp:127.0.0.1:{port}", "--count", str(count), "--sizes", ",".join(map(str, sizes))]
+    out = subprocess.run(words, capture_output=True, text=True, timeout=300, check=True).stdout
+    return {line["size"]: line for line in map(json.loads, out.splitlines())}
+
+
+def table(head, rows):
+    rows = [head, *[[x if isinstance(x, str) else f"{x:.2f}" for x in row] for row in rows]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for row in rows:
+        print("  " + "  ".join(x.ljust(w) if i == 0 else x.rjust(w) for i, (x, w) in enumerate(zip(row, widths))))
+    print()
+
+
+def bench_rtt(setting, figures, args):
+    count, rounds = (200, 2) if args.quick else (4000, args.rounds)
+    ports, runs = through(setting, lambda: sim_stub(setting)), []
+    for r in range(rounds):
+        for way in WAYS[r % 3:] + WAYS[:r % 3]:          # nobody is always first
+            runs += [(way, size, line) for size, line in rtt(ports[way], count).items()]
+    mid = {(way, size, what): statistics.median(line[what] for w, s, line in runs if (w, s) == (way, size))
+           for way in WAYS for size in SIZES for what in ("p50_us", "p99_us", "mb_s")}
+    print(f"Round trips of m over TCP loopback, no acks, {rounds} x {count} each; kdgate with policy debug and audit\n")
+    rows = []
+    for size in SIZES:
+        for way in WAYS:
+            p50, p99, mbs = (mid[way, size, what] for what in ("p50_us", "p99_us", "mb_s"))
+            direct, socat = mid["direct", size, "p50_us"], mid["socat", size, "p50_us"]
+            rows.append([f"{size} bytes, {way}", p50, p99, mbs, p50 - direct, p50 / direct, p50 / socat])
+            for what, value in (("p50_us", p50), ("p99_us", p99), ("mb_s", mbs)):
+                base = {b: mid[b, size, what] for b in ("direct", "socat")}
+                figures.add(f"rtt.{what}", value, way=way, bytes=size, to_direct=round(value / base["direct"], 3), to_socat=round(value / base["socat"], 3))
+            figures.add("rtt.added_us", p50 - direct, way=way, bytes=size)
+    table(["m", "p50 us", "p99 us", "MB/s", "added us", "x direct", "x socat"], rows)
+
+
+def qemu(setting):
+    port = free_port()
+    words = ["qemu-system-x86_64", "-S", "-m", "64", "-nodefaults", "-display", "none", "-monitor", "none", "-serial", "none", "-gdb", f"tcp:127.0.0.1:{port}"]
+    setting.running.append(Relay(words, open(setting.dir / "qemu.log", "w")).started(lambda: listens(port), "qemu"))
+    return port
+
+
+def dump(port, size, to):
+    commands = ["set architecture i386:x86-64", "set tcp connect-timeout 20", f"target remote 127.0.0.1:{port}", "python import time; t = time.monotonic()",
+                f"dump binary memory {to} 0 {size:#x}", "python print('took', time.monotonic() - t)"]
+    words = ["gdb", "-nx", "-batch", *(x for c in commands for x in ("-ex", c))]
+    out = subprocess.run(words, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
+    took = [line.split()[1] for line in out.stdout.splitlines() if line.startswith("took ")]
+    if not took or not pathlib.Path(to).exists():
+        raise SystemExit(f"bench: gdb did not dump: {out.stdout}{out.stderr}")
+    return float(took[0])
+
+
+def bench_dump(setting, figures, args):
+    size, rounds = (1 << 16, 1) if args.quick else (16 << 20, max(3, args.rounds - 2))
+    ports, took, files = through(setting, lambda: qemu(setting)), {way: [] for way in WAYS}, {}
+    for r in range(rounds):
+        for way in WAYS[r % 3:] + WAYS[:r % 3]:
+            files[way] = setting.dir / way
+            took[way].append(dump(ports[way], size, files[way]))
+    same = len({f.read_bytes() for f in files.values()}) == 1
+    mid = {way: statistics.median(t) for way, t in took.items()}
+    print(f"gdb: dump binary memory of {size >> 10} KiB from QEMU's stub, {rounds} times; {'the same bytes' if same else 'THE BYTES DIFFER'}\n")
+    for way in WAYS:
+        figures.add("dump.seconds", mid[way], way=way, bytes=size, to_direct=round(mid[way] / mid["direct"], 3), to_socat=round(mid[way] / mid["socat"], 3), same=same)
+    table(["dump", "seconds", "MB/s", "x direct", "x socat"], [[way, mid[way], size / mid[way] / 1e6, mid[way] / mid["direct"], mid[way] / mid["socat"]] for way in WAYS])
+
+
+def instructions(args, count, size):
+    """All that kdgate executes, from start to end, for count packets."""
+    with tempfile.TemporaryDirectory(prefix="kdgate-bench-") as folder:
+        setting = Setting(folder)
+        try:
+            out = setting.dir / "callgrind.out"
+            port, relay = setting.kdgate(sim_stub(setting), before=["valgrind", "--tool=callgrind", "--vgdb=no", f"--callgrind-out-file={out}"])
+            rtt(port, count, (size,))
+            relay.stop(60)
+            return next(int(line.split()[1]) for line in out.read_text().splitlines() if line.startswith(("summary:", "totals:")))
+        finally:
+            setting.close()
+
+
+def bench_instructions(setting, figures, args):
+    n = 50 if args.quick else 1000
+    rows = []
+    for size in (4, 64) if args.quick else SIZES:
+        one, two = instructions(args, n, size), instructions(args, 2 * n, size)
+        each = (two - one) / (n + n // 10)               # rtt's warming up is a tenth more
+        rows.append([f"m of {size} bytes", f"{each:.0f}"])
+        figures.add("instructions.per_packet", each, bytes=size, packets=n)
+    print(f"Instructions of kdgate for each packet and its answer, by callgrind, {2 * n} against {n} packets\n")
+    table(["instructions", "each"], rows)
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def bench_idle(setting, figures, args):
+    sessions, seconds = (20, 0.5) if args.quick else (200, 10)
+    port, relay = setting.kdgate(sim_stub(setting), "--max-clients", "256")
+    pid, clients = relay.process.pid, []
+    before = resident_kib(pid)
+    for _ in range(sessions):
+        clients.append(rsp_client.Client(f"127.0.0.1:{port}"))
+        assert clients[-1].handshake()[:1] in ("T", "S")
+    memory, cpu, start = resident_kib(pid), cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    cpu, took = cpu_seconds(pid) - cpu, time.monotonic() - start
+    for c in clients:
+        c.close()
+    print(f"kdgate with {sessions} idle sessions over {took:.1f} s\n")
+    rows = [["memory before, KiB", str(before)], ["memory, KiB", str(memory)], ["for each session, KiB", (memory - before) / sessions], ["CPU seconds", cpu]]
+    for name, value in (("rss_before_kib", before), ("rss_kib", memory), ("rss_each_kib", (memory - before) / sessions), ("cpu_seconds", cpu)):
+        figures.add(f"idle.{name}", value, sessions=sessions, seconds=round(took, 1))
+    table(["idle", "value"], rows)
+
+
+BENCHES = {"rtt": (bench_rtt, "socat"), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, "")}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", default=str(ROOT / "build" / "bench.json"))
+    p.add_argument("--only", default=",".join(BENCHES))
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--quick", action="store_true", help="a few packets, to see that it works")
+    args = p.parse_args()
+    if not os.path.exists(KDGATE):
+        raise SystemExit(f"bench: {KDGATE} is not built")
+    stub_module.build("sim/stub", "bench/rtt")
+    figures = Figures(args.out)
+    for name in args.only.split(","):
+        bench, needs = BENCHES[name]
+        missing = [n for n in needs.split() if not shutil.which(n)]
+        if missing:
+            print(f"{name}: skipped: {', '.join(missing)} is not installed\n")
+            continue
+        with tempfile.TemporaryDirectory(prefix="kdgate-bench-") as folder:
+            setting = Setting(folder)
+            try:
+                bench(setting, figures, args)
+            finally:
+                setting.close()
+
+
+if __name__ == "__main__":
+    main()
