@@ -31,7 +31,8 @@ class Talker:
         return bool(data)
 
     def hear(self, pattern, seconds=30):
-        """Waits for the pattern in what comes after the last match; the match."""
+        """Waits for the pattern in what comes after the last match; the match. It may have come only in part: let a
+        pattern that is open at its end close with a newline."""
         end = time.monotonic() + seconds
         while not (m := re.compile(pattern, re.M).search(self.text, self.seen)):
             left = end - time.monotonic()
@@ -154,7 +155,7 @@ class Mi(Talker):
         """(result class, the rest of the result record)"""
         self.token += 1
         self.say(f"{self.token}{command}")
-        m = self.hear(rf"^{self.token}\^(\w+)(.*)$", seconds)
+        m = self.hear(rf"^{self.token}\^(\w+)(.*)\n", seconds)
         return m[1], m[2]
 
     def must(self, command, seconds=30):
@@ -164,7 +165,7 @@ class Mi(Talker):
 
     def stopped(self, seconds=30):
         """The rest of the next *stopped record."""
-        return self.hear(r"^\*stopped(.*)$", seconds)[1]
+        return self.hear(r"^\*stopped(.*)\n", seconds)[1]
 
 
 class Dap:
@@ -223,6 +224,11 @@ class Dap:
 
     def event(self, name, seconds=30):
         return self.hear(lambda m: m["type"] == "event" and m["event"] == name, seconds).get("body", {})
+
+    def resume(self, thread):
+        """continue; what stopped before that is forgotten: lldb-dap may tell a stop twice."""
+        self.messages = [m for m in self.messages if m.get("event") != "stopped"]
+        self.ask("continue", threadId=thread)
 
     def attach(self, address, symbols, seconds=60):
         """The order editors use: the answer to attach comes only after configurationDone."""
