@@ -166,6 +166,10 @@ static void both_ways_of_asking(void **state)
 		assert_int_equal(sock_owner_by_diag(&p, &uid), -ENOENT);
 		assert_int_equal(sock_owner_by_proc(&p, &uid), -ENOENT);
 		p.near_port ^= 1;
+		p.far_port ^= 1;
+		assert_int_equal(sock_owner_by_diag(&p, &uid), -ENOENT);
+		assert_int_equal(sock_owner_by_proc(&p, &uid), -ENOENT);
+		p.far_port ^= 1;
 		p.near.s6_addr[15] ^= 4;
 		assert_int_equal(sock_owner_by_diag(&p, &uid), -ENOENT);
 		assert_int_equal(sock_owner_by_proc(&p, &uid), -ENOENT);
@@ -200,6 +204,32 @@ static void who_vanished_is_nobody(void **state)
 		close(fd);
 		close(listener);
 	}
+}
+
+/* It has said its last word: the connection is not what may be relied on any more. */
+static void half_closed_is_nobody(void **state)
+{
+	struct sockaddr_storage at;
+	socklen_t len;
+	int listener = listen_at("127.0.0.1", &at, &len), client = socket(AF_INET, SOCK_STREAM, 0), fd;
+	struct sock_pair p = { .far_port = port_of(&at) };
+	uid_t uid;
+
+	(void)state;
+	connect_to(client, "127.0.0.1", port_of(&at));
+	fd = accept(listener, NULL, NULL);
+	assert_int_equal(identity_of(fd, &peer), 0);
+	assert_true(peer.has_uid);
+	p.near = p.far = peer.addr;
+	p.near_port = peer.port;
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	assert_int_equal(sock_owner_by_diag(&p, &uid), -ENOENT);
+	assert_int_equal(sock_owner_by_proc(&p, &uid), -ENOENT);
+	assert_int_equal(identity_of(fd, &peer), 0);
+	assert_false(peer.has_uid);
+	close(client);
+	close(fd);
+	close(listener);
 }
 
 /* A socket nobody has accepted is established and has no user: the kernel says 0 of it, or of its listener. */
@@ -314,8 +344,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_of_ours), cmocka_unit_test(tcp_of_somebody_else), cmocka_unit_test(both_ways_of_asking),
-		cmocka_unit_test(who_vanished_is_nobody), cmocka_unit_test(not_accepted_is_nobody), cmocka_unit_test(unix_sockets),
-		cmocka_unit_test(unix_of_somebody_else), cmocka_unit_test(what_is_no_peer), cmocka_unit_test(standard_input),
+		cmocka_unit_test(who_vanished_is_nobody), cmocka_unit_test(half_closed_is_nobody), cmocka_unit_test(not_accepted_is_nobody),
+		cmocka_unit_test(unix_sockets), cmocka_unit_test(unix_of_somebody_else), cmocka_unit_test(what_is_no_peer), cmocka_unit_test(standard_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
