@@ -82,11 +82,11 @@ static void take_flag(struct reader *r)
 
 static void take_fixed(struct reader *r)
 {
-	const uint8_t *first = r->c.p;
 	unsigned digits = rsp_schema_digits(r->schema[-1]);
+	struct cursor own = cursor_of(cursor_take(&r->c, digits));
 
-	take_num(r);
-	r->c.bad |= r->c.p - first != (long)digits;
+	r->cmd->num[r->nums++] = hex_number(&own, digits);
+	r->c.bad |= !cursor_done(&own);
 }
 
 static uint8_t signal_number(struct cursor *c)
