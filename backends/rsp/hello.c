@@ -1,0 +1,260 @@
+/* hello.c - see hello.h. One row a step: whether it is needed, what is asked, what is made of the answer. */
+#include "backends/rsp/hello.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { STRAYS_MAX = 4, PACKET_LEAST = 64, CHUNK_HEAD = 8 };
+
+int hello_init(struct hello *h)
+{
+	*h = (struct hello){ 0 };
+	return buf_init(&h->doc, TDESC_DOC_MAX);
+}
+
+void hello_fini(struct hello *h)
+{
+	buf_fini(&h->doc);
+}
+
+static int fails(struct hello *h, const char *why)
+{
+	h->why = why;
+	return -EPROTO;
+}
+
+static bool always(const struct hello *h, const struct stub *s)
+{
+	(void)h, (void)s;
+	return true;
+}
+
+static bool can_no_ack(const struct hello *h, const struct stub *s)
+{
+	(void)h;
+	return s->features.can & RSP_CAN_NO_ACK;
+}
+
+static bool can_tdesc(const struct hello *h, const struct stub *s)
+{
+	(void)h;
+	return s->features.can & RSP_CAN_TDESC;
+}
+
+static bool can_map(const struct hello *h, const struct stub *s)
+{
+	(void)h;
+	return s->features.can & RSP_CAN_MEMORY_MAP;
+}
+
+static bool thread_unknown(const struct hello *h, const struct stub *s)
+{
+	(void)s;
+	return !h->stop.has_thread;
+}
+
+/* swbreak is announced so that the stub reports the trap's own address: lldb cannot correct it, gdb need not. */
+static int ask_supported(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "qSupported:swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386,arm,mips");
+}
+
+static int ask_no_ack(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "QStartNoAckMode");
+}
+
+static int ask_vcont(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "vCont?");
+}
+
+/* Half a packet: every byte of a chunk may be escaped. */
+static size_t chunk(const struct stub *s)
+{
+	return (s->packet_max - CHUNK_HEAD) / 2;
+}
+
+static int ask_tdesc(struct hello *h, const struct stub *s, struct buf *out)
+{
+	if (!*h->name)
+		snprintf(h->name, sizeof h->name, "target.xml");
+	return buf_printf(out, "qXfer:features:read:%s:%zx,%zx", h->name, h->doc.len, chunk(s));
+}
+
+static int ask_map(struct hello *h, const struct stub *s, struct buf *out)
+{
+	return buf_printf(out, "qXfer:memory-map:read::%zx,%zx", h->doc.len, chunk(s));
+}
+
+static int ask_status(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "?");
+}
+
+static int ask_thread(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "qC");
+}
+
+static int next(struct hello *h)
+{
+	h->step++;
+	buf_reset(&h->doc, 0);
+	h->name[0] = 0;
+	return 1;
+}
+
+static int take_supported(struct hello *h, struct stub *s, struct buf *body)
+{
+	if (rsp_features_parse(buf_span(body), &s->features) < 0)
+		return fails(h, "its answer to qSupported makes no sense");
+	if (s->features.packet_size >= PACKET_LEAST)
+		s->packet_max = s->features.packet_size < 2 * STUB_READ_MAX ? s->features.packet_size : 2 * STUB_READ_MAX;
+	return next(h);
+}
+
+static int take_no_ack(struct hello *h, struct stub *s, struct buf *body)
+{
+	if (!span_is(buf_span(body), "OK"))
+		s->features.can &= ~(unsigned)RSP_CAN_NO_ACK;
+	return next(h);
+}
+
+/* "vCont;c;C;s;S": each item is one letter, and lldb-server's may have more behind it. */
+static int take_vcont(struct hello *h, struct stub *s, struct buf *body)
+{
+	struct span list = buf_span(body);
+
+	if (span_starts(list, "vCont"))
+		for (size_t i = 0; i + 1 < list.len; i++) {
+			s->vcont_c |= list.p[i] == ';' && list.p[i + 1] == 'c';
+			s->vcont_s |= list.p[i] == ';' && list.p[i + 1] == 's';
+			s->vcont_r |= list.p[i] == ';' && list.p[i + 1] == 'r';
+		}
+	return next(h);
+}
+
+/* One more piece of h->doc. 1: that was the last; 0: there is more; -errno. */
+static int take_chunk(struct hello *h, struct stub *s, struct buf *body)
+{
+	struct rsp_expect want = { .form = RSP_FORM_CHUNK, .most = chunk(s) };
+	struct rsp_reply reply;
+
+	if (rsp_reply_parse(buf_data(body), body->len, &want, &reply, NULL) < 0)
+		return -EBADMSG;
+	if (reply.kind != RSP_REPLY_CHUNK)
+		return -ENOENT;
+	if (!reply.last && !reply.bytes.len)
+		return -EBADMSG; /* it would never end */
+	if (buf_put_span(&h->doc, reply.bytes) < 0)
+		return -E2BIG;
+	return reply.last;
+}
+
+/* A target without a description can be debugged: the client is told its architecture by its user. */
+static int undescribed(struct hello *h, struct stub *s)
+{
+	s->features.can &= ~(unsigned)RSP_CAN_TDESC;
+	s->described = false;
+	return next(h);
+}
+
+static int take_tdesc(struct hello *h, struct stub *s, struct buf *body)
+{
+	int rc = take_chunk(h, s, body);
+	const char *more;
+
+	if (rc == 0)
+		return 1;
+	if (rc < 0 || tdesc_add(&s->tdesc, h->name, buf_span(&h->doc)) < 0)
+		return undescribed(h, s);
+	more = tdesc_missing(&s->tdesc);
+	if (more) {
+		buf_reset(&h->doc, 0);
+		snprintf(h->name, sizeof h->name, "%s", more);
+		return 1;
+	}
+	if (tdesc_build(&s->tdesc) < 0)
+		return undescribed(h, s);
+	s->described = true;
+	return next(h);
+}
+
+static int take_map(struct hello *h, struct stub *s, struct buf *body)
+{
+	int rc = take_chunk(h, s, body);
+
+	if (rc == 0)
+		return 1;
+	if (rc < 0 || memory_map_rewrite(buf_span(&h->doc), &s->map) < 0) {
+		s->features.can &= ~(unsigned)RSP_CAN_MEMORY_MAP;
+		buf_reset(&s->map, 0);
+	}
+	return next(h);
+}
+
+static int take_status(struct hello *h, struct stub *s, struct buf *body)
+{
+	(void)s;
+	if (rsp_stop_parse(buf_span(body), &h->stop) < 0)
+		return fails(h, "its answer to ? is no stop reply");
+	if (h->stop.kind != RSP_STOP_SIGNAL)
+		return fails(h, "its program has ended");
+	return next(h);
+}
+
+static int take_thread(struct hello *h, struct stub *s, struct buf *body)
+{
+	struct span answer = buf_span(body);
+	struct cursor c = cursor_of(span_from(answer, 2));
+
+	(void)s;
+	if (span_starts(answer, "QC") && rsp_thread_take(&c, &h->stop.thread) == 0 && cursor_done(&c))
+		h->stop.has_thread = true;
+	return next(h);
+}
+
+static const struct row {
+	bool (*needed)(const struct hello *h, const struct stub *s);
+	int (*ask)(struct hello *h, const struct stub *s, struct buf *out);
+	int (*take)(struct hello *h, struct stub *s, struct buf *body);
+} rows[HELLO_DONE] = {
+	[HELLO_SUPPORTED] = { always, ask_supported, take_supported },
+	[HELLO_NO_ACK] = { can_no_ack, ask_no_ack, take_no_ack },
+	[HELLO_VCONT] = { always, ask_vcont, take_vcont },
+	[HELLO_TDESC] = { can_tdesc, ask_tdesc, take_tdesc },
+	[HELLO_MAP] = { can_map, ask_map, take_map },
+	[HELLO_STATUS] = { always, ask_status, take_status },
+	[HELLO_THREAD] = { thread_unknown, ask_thread, take_thread },
+};
+
+int hello_request(struct hello *h, struct stub *s, struct buf *out)
+{
+	while (h->step < HELLO_DONE && !rows[h->step].needed(h, s))
+		h->step++;
+	if (h->step == HELLO_DONE)
+		return 0;
+	return rows[h->step].ask(h, s, out) < 0 ? -ENOBUFS : 1;
+}
+
+/* QEMU stops a running machine when somebody connects, and says so unasked. */
+static bool is_stray(const struct hello *h, const struct buf *body)
+{
+	struct rsp_stop stop;
+
+	return h->step != HELLO_STATUS && rsp_stop_parse(buf_span(body), &stop) == 0;
+}
+
+int hello_answer(struct hello *h, struct stub *s, struct buf *body)
+{
+	if (!is_stray(h, body))
+		return rows[h->step].take(h, s, body);
+	return ++h->strays > STRAYS_MAX ? fails(h, "it reports stops that nobody asked for") : 0;
+}

@@ -1,0 +1,28 @@
+/* hello.h - getting to know a stub, one question at a time. A value: no I/O, no clock. */
+#ifndef BACKENDS_RSP_HELLO_H
+#define BACKENDS_RSP_HELLO_H
+
+#include "backends/rsp/stub.h"
+
+enum hello_step { HELLO_SUPPORTED, HELLO_NO_ACK, HELLO_VCONT, HELLO_TDESC, HELLO_MAP, HELLO_STATUS, HELLO_THREAD, HELLO_DONE };
+
+struct hello {
+	enum hello_step step;
+	struct buf doc;         /* the document that is being fetched */
+	char name[TDESC_NAME];  /* its annex */
+	unsigned strays;        /* stop replies that nobody had asked for */
+	struct rsp_stop stop;   /* the answer to ? */
+	const char *why;        /* after an error */
+};
+
+int hello_init(struct hello *h) MUST_USE;
+void hello_fini(struct hello *h);
+
+/* Puts the body of the next request. 1; 0: there is none, the stub is known; -ENOBUFS. */
+int hello_request(struct hello *h, struct stub *s, struct buf *out) MUST_USE;
+
+/* Takes its answer, which is used up. 1: the next request is due; 0: not the answer yet (a stray stop reply);
+ * -errno with .why. */
+int hello_answer(struct hello *h, struct stub *s, struct buf *body) MUST_USE;
+
+#endif

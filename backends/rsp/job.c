@@ -1,0 +1,410 @@
+/* job.c - see job.h. */
+#include "backends/rsp/job.h"
+
+#include "base/hex.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_MS = 5000, SLOW_MS = 60000, TEXT_MAX = 4096, REG_MAX = 64, G_MAX = 8192 };
+
+int job_init(struct job *j)
+{
+	*j = (struct job){ 0 };
+	j->threads = calloc(RSP_THREADS_MAX, sizeof *j->threads);
+	if (j->threads && buf_init(&j->data, RSP_DATA_MAX) == 0)
+		return 0;
+	job_fini(j);
+	return -ENOMEM;
+}
+
+void job_fini(struct job *j)
+{
+	free(j->threads);
+	buf_fini(&j->data);
+	*j = (struct job){ 0 };
+}
+
+/* How each command is treated; what is not here is passed on as one request. */
+enum kind { KIND_WHOLE, KIND_READ, KIND_WRITE, KIND_RESUME, KIND_LIST, KIND_NEVER };
+
+static const struct trait {
+	enum kind kind;
+	bool general; /* Hg decides whose registers, whose address space */
+} traits[RSP_OPS] = {
+	[RSP_OP_MEM_READ] = { KIND_READ, true },       [RSP_OP_MEM_READ_BIN] = { KIND_READ, true },
+	[RSP_OP_MEM_WRITE] = { KIND_WRITE, true },     [RSP_OP_MEM_WRITE_BIN] = { KIND_WRITE, true },
+	[RSP_OP_MEM_CRC] = { KIND_WHOLE, true },       [RSP_OP_MEM_SEARCH] = { KIND_WHOLE, true },
+	[RSP_OP_REGS_READ] = { KIND_WHOLE, true },     [RSP_OP_REGS_WRITE] = { KIND_WHOLE, true },
+	[RSP_OP_REG_READ] = { KIND_WHOLE, true },      [RSP_OP_REG_WRITE] = { KIND_WHOLE, true },
+	[RSP_OP_RESUME] = { KIND_RESUME, false },      [RSP_OP_REVERSE] = { KIND_RESUME, false },
+	[RSP_OP_THREADS_FIRST] = { KIND_LIST, false }, [RSP_OP_XFER_READ] = { KIND_NEVER, false },
+	[RSP_OP_XFER_WRITE] = { KIND_NEVER, false },   [RSP_OP_FILE] = { KIND_NEVER, false },
+	[RSP_OP_UNKNOWN] = { KIND_NEVER, false },      [RSP_OP_NOTHING] = { KIND_NEVER, false },
+	[RSP_OP_SUPPORTED] = { KIND_NEVER, false },    [RSP_OP_NO_ACK] = { KIND_NEVER, false },
+	[RSP_OP_STATUS] = { KIND_NEVER, false },       [RSP_OP_FOLLOW] = { KIND_NEVER, false },
+};
+
+static const struct trait *trait(const struct job *j)
+{
+	return &traits[j->cmd.op];
+}
+
+static bool names_one(struct rsp_thread t)
+{
+	return t.tid != 0 && t.tid != RSP_THREAD_ALL;
+}
+
+static bool vcont(const struct job *j, const struct stub *s)
+{
+	return j->cmd.op == RSP_OP_RESUME && s->vcont_c && s->vcont_s && !j->cmd.has_addr;
+}
+
+static const struct rsp_action *first_action(const struct job *j)
+{
+	return &j->cmd.actions[0];
+}
+
+static bool select_general(const struct job *j, const struct stub *s)
+{
+	return trait(j)->general && names_one(j->cmd.thread) && j->cmd.thread.tid != s->general.tid;
+}
+
+static struct rsp_thread resume_thread(const struct job *j)
+{
+	const struct rsp_action *a = first_action(j);
+
+	return j->cmd.op == RSP_OP_RESUME && a->has_thread && names_one(a->thread) ? a->thread : (struct rsp_thread){ 0, RSP_THREAD_ALL };
+}
+
+static bool select_resume(const struct job *j, const struct stub *s)
+{
+	return trait(j)->kind == KIND_RESUME && !vcont(j, s) && resume_thread(j).tid != s->resume.tid;
+}
+
+static enum job_step next_step(const struct job *j, const struct stub *s)
+{
+	return select_general(j, s) ? JOB_GENERAL : select_resume(j, s) ? JOB_RESUME_THREAD : JOB_DO;
+}
+
+/* Exactly a whole register, exactly a whole register file: a stub fills in the rest from what it read before. */
+static bool lengths_fit(const struct stub *s, const struct rsp_cmd *cmd)
+{
+	const struct tdesc_reg *reg = s->described ? tdesc_reg(&s->tdesc, (unsigned)cmd->num[0]) : NULL;
+
+	switch ((int)cmd->op) {
+	case RSP_OP_REGS_WRITE:
+		return s->g_len && cmd->data.len == s->g_len;
+	case RSP_OP_REG_READ:
+		return !s->described || reg;
+	case RSP_OP_REG_WRITE:
+		return reg ? cmd->data.len == (reg->bits + 7) / 8 : !s->described && cmd->data.len <= REG_MAX;
+	default:
+		return true;
+	}
+}
+
+static bool actions_fit(const struct stub *s, const struct rsp_cmd *cmd)
+{
+	for (size_t i = 0; i < cmd->actions_n; i++) {
+		char verb = cmd->actions[i].verb;
+
+		if (verb == 't' || (verb == 'r' && !s->vcont_r))
+			return false; /* t is non-stop's; neither was offered */
+	}
+	return cmd->op != RSP_OP_RESUME || cmd->actions_n > 0;
+}
+
+static void copy_cmd(struct rsp_cmd *to, const struct rsp_cmd *from)
+{
+	memcpy(to, from, offsetof(struct rsp_cmd, actions));
+	memcpy(to->actions, from->actions, from->actions_n * sizeof *from->actions);
+	memcpy(to->ranges, from->ranges, from->ranges_n * sizeof *from->ranges);
+	to->thread.pid = 0; /* one target is one process: ids are spoken without it */
+	for (size_t i = 0; i < to->actions_n; i++)
+		to->actions[i].thread.pid = 0;
+}
+
+/* The spans of a command borrow from its client; they come to live in .data. */
+static int keep(struct job *j, struct span *s)
+{
+	struct span kept = { buf_data(&j->data) + j->data.len, s->len };
+
+	if (buf_put_span(&j->data, *s) < 0)
+		return -EINVAL;
+	*s = kept;
+	return 0;
+}
+
+static int keep_spans(struct job *j)
+{
+	struct span *spans[] = { &j->cmd.data, &j->cmd.text, &j->cmd.annex };
+	int rc = 0;
+
+	buf_reset(&j->data, 0);
+	for (size_t i = 0; !rc && i < sizeof spans / sizeof *spans; i++)
+		rc = keep(j, spans[i]);
+	return rc;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
+{
+	if (traits[cmd->op].kind == KIND_NEVER || !actions_fit(s, cmd))
+		return -EOPNOTSUPP;
+	if (!lengths_fit(s, cmd))
+		return -EINVAL;
+	copy_cmd(&j->cmd, cmd);
+	j->at = j->asked = 0;
+	j->cut = false;
+	j->end = trait(j)->kind == KIND_READ ? least(cmd->len, STUB_READ_MAX) : cmd->data.len;
+	j->threads_n = 0;
+	j->listing = false;
+	if (keep_spans(j) < 0)
+		return -EINVAL;
+	j->step = next_step(j, s);
+	return 0;
+}
+
+static int put_thread_select(struct buf *out, char which, struct rsp_thread t)
+{
+	int rc = buf_printf(out, "H%c", which);
+
+	return rc ? rc : rsp_thread_put(out, t);
+}
+
+static int put_read(struct job *j, const struct stub *s, struct buf *out)
+{
+	j->asked = least(j->end - j->at, stub_read_max(s));
+	return buf_printf(out, "m%llx,%zx", (unsigned long long)(j->cmd.addr + j->at), j->asked);
+}
+
+static int put_write(struct job *j, const struct stub *s, struct buf *out)
+{
+	int rc;
+
+	j->asked = least(j->end - j->at, stub_write_max(s));
+	rc = buf_printf(out, "M%llx,%zx:", (unsigned long long)(j->cmd.addr + j->at), j->asked);
+	return rc ? rc : hex_put(out, (struct span){ j->cmd.data.p + j->at, j->asked });
+}
+
+/* c, s, Csig, Ssig; the address where it is given. */
+static int put_plain_resume(const struct job *j, struct buf *out)
+{
+	const struct rsp_action *a = first_action(j);
+	bool sig = a->verb == 'C' || a->verb == 'S';
+	int rc = buf_printf(out, "%c", a->verb == 'r' ? 's' : a->verb);
+
+	if (!rc && sig)
+		rc = buf_printf(out, "%02x", a->sig);
+	if (!rc && j->cmd.has_addr)
+		rc = buf_printf(out, sig ? ";%llx" : "%llx", (unsigned long long)a->from);
+	return rc;
+}
+
+static int put_action(const struct rsp_action *a, struct buf *out)
+{
+	int rc = buf_printf(out, ";%c", a->verb);
+
+	if (!rc && (a->verb == 'C' || a->verb == 'S'))
+		rc = buf_printf(out, "%02x", a->sig);
+	if (!rc && a->verb == 'r')
+		rc = buf_printf(out, "%llx,%llx", (unsigned long long)a->from, (unsigned long long)a->to);
+	if (!rc && a->has_thread && a->thread.tid != RSP_THREAD_ALL) {
+		rc = buf_put_u8(out, ':');
+		rc = rc ? rc : rsp_thread_put(out, a->thread);
+	}
+	return rc;
+}
+
+static int put_resume(struct job *j, const struct stub *s, struct buf *out)
+{
+	int rc;
+
+	if (j->cmd.op == RSP_OP_REVERSE)
+		return rsp_cmd_encode(out, &j->cmd);
+	if (!vcont(j, s))
+		return put_plain_resume(j, out);
+	rc = buf_put_text(out, "vCont");
+	for (size_t i = 0; !rc && i < j->cmd.actions_n; i++)
+		rc = put_action(&j->cmd.actions[i], out);
+	return rc;
+}
+
+static int put_list(struct job *j, const struct stub *s, struct buf *out)
+{
+	(void)s;
+	return buf_put_text(out, j->listing ? "qsThreadInfo" : "qfThreadInfo");
+}
+
+static int put_whole(struct job *j, const struct stub *s, struct buf *out)
+{
+	(void)s;
+	return rsp_cmd_encode(out, &j->cmd);
+}
+
+static int put_nothing(struct job *j, const struct stub *s, struct buf *out)
+{
+	(void)j, (void)s, (void)out;
+	return -EINVAL;
+}
+
+int job_request(struct job *j, const struct stub *s, struct buf *out)
+{
+	static int (*const puts[])(struct job *, const struct stub *, struct buf *) = {
+		[KIND_WHOLE] = put_whole,   [KIND_READ] = put_read, [KIND_WRITE] = put_write,
+		[KIND_RESUME] = put_resume, [KIND_LIST] = put_list, [KIND_NEVER] = put_nothing,
+	};
+	int rc;
+
+	if (j->step == JOB_GENERAL)
+		rc = put_thread_select(out, 'g', j->cmd.thread);
+	else if (j->step == JOB_RESUME_THREAD)
+		rc = put_thread_select(out, 'c', resume_thread(j));
+	else
+		rc = puts[trait(j)->kind](j, s, out);
+	return rc ? -ENOBUFS : 0;
+}
+
+bool job_resumes(const struct job *j)
+{
+	return j->step == JOB_DO && trait(j)->kind == KIND_RESUME;
+}
+
+bool job_unanswered(const struct job *j)
+{
+	return j->step == JOB_DO && j->cmd.spec && j->cmd.spec->form == RSP_FORM_NONE;
+}
+
+unsigned job_patience(const struct job *j)
+{
+	return j->cmd.effects & (RSP_EFF_FLASH | RSP_EFF_MONITOR | RSP_EFF_PROCESS) ? SLOW_MS : ANSWER_MS;
+}
+
+/* What may come back for the request that is out. */
+static struct rsp_expect expectation(const struct job *j, const struct stub *s)
+{
+	struct rsp_expect want = { .form = j->cmd.spec->form, .most = TEXT_MAX };
+	const struct tdesc_reg *reg = tdesc_reg(&s->tdesc, (unsigned)j->cmd.num[0]);
+
+	if (j->step != JOB_DO || trait(j)->kind == KIND_WRITE)
+		return (struct rsp_expect){ .form = RSP_FORM_OK };
+	if (trait(j)->kind == KIND_READ)
+		return (struct rsp_expect){ .form = RSP_FORM_HEX, .most = j->asked };
+	if (j->cmd.op == RSP_OP_REG_READ)
+		want.most = s->described && reg ? (reg->bits + 7) / 8 : REG_MAX;
+	if (j->cmd.op == RSP_OP_REGS_READ)
+		want.most = s->described ? s->tdesc.g_bytes : G_MAX;
+	if (trait(j)->kind == KIND_LIST) {
+		want.threads = j->threads + j->threads_n;
+		want.threads_max = RSP_THREADS_MAX - j->threads_n;
+	}
+	return want;
+}
+
+/* Whoever selected the thread is told what came of it; then the rest is as if it had not been needed. */
+static int after_select(struct job *j, struct stub *s, const struct rsp_reply *reply)
+{
+	struct rsp_thread *now = j->step == JOB_GENERAL ? &s->general : &s->resume;
+	struct rsp_thread want = j->step == JOB_GENERAL ? j->cmd.thread : resume_thread(j);
+
+	if (reply->kind == RSP_REPLY_ERROR) {
+		*now = (struct rsp_thread){ 0 };
+		return 1;
+	}
+	*now = want; /* "unsupported" too: a stub of one thread */
+	j->step = next_step(j, s);
+	return 0;
+}
+
+/* What was read before an error counts: a client can use a short read. */
+static int after_read(struct job *j, struct rsp_reply *reply)
+{
+	size_t got = reply->kind == RSP_REPLY_BYTES ? reply->bytes.len : 0;
+
+	if (!got && !j->at) {
+		if (reply->kind == RSP_REPLY_BYTES)
+			*reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = EFAULT };
+		return 1;
+	}
+	if (!j->at && (got == j->end || got < j->asked || j->cut))
+		return 1; /* whole, or all there is: no need to keep it */
+	if (!j->at)
+		buf_reset(&j->data, 0);
+	if (got && buf_put_span(&j->data, reply->bytes) < 0)
+		got = 0;
+	j->at += got;
+	*reply = (struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = buf_span(&j->data) };
+	return got < j->asked || j->at == j->end || j->cut;
+}
+
+/* Never cut: half a write is worse than a late answer. */
+static int after_write(struct job *j, const struct rsp_reply *reply)
+{
+	j->at += j->asked;
+	return reply->kind != RSP_REPLY_OK || j->at == j->end;
+}
+
+static size_t parsed_threads(const struct job *j, const struct rsp_reply *reply)
+{
+	size_t room = RSP_THREADS_MAX - j->threads_n;
+
+	return reply->kind == RSP_REPLY_THREADS ? least(reply->threads_n, room) : 0;
+}
+
+/* KGDB ends its list with an empty packet, others with l. */
+static int after_list(struct job *j, struct rsp_reply *reply)
+{
+	size_t n = parsed_threads(j, reply);
+	bool first = !j->listing, more = n && !reply->last && j->threads_n + n < RSP_THREADS_MAX;
+
+	if (first && reply->kind != RSP_REPLY_THREADS)
+		return 1;
+	j->threads_n += n;
+	j->listing = true;
+	*reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = j->threads, .threads_n = j->threads_n };
+	return !more;
+}
+
+static int after_whole(struct job *j, struct stub *s, const struct rsp_reply *reply)
+{
+	if (j->cmd.op == RSP_OP_REGS_READ && reply->kind == RSP_REPLY_REGS)
+		s->g_len = reply->bytes.len / 2;
+	if ((j->cmd.op == RSP_OP_BREAK_SET || j->cmd.op == RSP_OP_BREAK_CLEAR) && reply->kind == RSP_REPLY_OK)
+		stub_note_trap(s, &j->cmd, j->cmd.op == RSP_OP_BREAK_SET);
+	return 1;
+}
+
+int job_answer(struct job *j, struct stub *s, struct buf *body, struct rsp_reply *reply)
+{
+	struct rsp_expect want = expectation(j, s);
+
+	*reply = (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED };
+	if (rsp_reply_parse(buf_data(body), body->len, &want, reply, NULL) < 0)
+		return -EBADMSG;
+	if (j->step != JOB_DO)
+		return after_select(j, s, reply);
+	switch (trait(j)->kind) {
+	case KIND_READ:
+		return after_read(j, reply);
+	case KIND_WRITE:
+		return after_write(j, reply);
+	case KIND_LIST:
+		return after_list(j, reply);
+	case KIND_WHOLE:
+	case KIND_RESUME:
+	case KIND_NEVER:
+		break;
+	}
+	return after_whole(j, s, reply);
+}
+
+void job_cut(struct job *j)
+{
+	j->cut = true;
+}

@@ -1,0 +1,88 @@
+/* stub.c - see stub.h. */
+#include "backends/rsp/stub.h"
+
+#include "base/hex.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { PACKET_DEFAULT = 400, /* what gdb begins with when a stub does not say */
+       FRAME = 4, WRITE_HEAD = 28 };
+
+int stub_init(struct stub *s)
+{
+	*s = (struct stub){ .packet_max = PACKET_DEFAULT };
+	if (tdesc_init(&s->tdesc) < 0)
+		return -ENOMEM;
+	if (buf_init(&s->map, STUB_MAP_MAX) == 0)
+		return 0;
+	tdesc_fini(&s->tdesc);
+	return -ENOMEM;
+}
+
+void stub_fini(struct stub *s)
+{
+	tdesc_fini(&s->tdesc);
+	buf_fini(&s->map);
+}
+
+static size_t bounded(size_t n)
+{
+	return n < 1 ? 1 : n > STUB_READ_MAX ? STUB_READ_MAX : n;
+}
+
+size_t stub_read_max(const struct stub *s)
+{
+	return bounded((s->packet_max - FRAME) / 2);
+}
+
+size_t stub_write_max(const struct stub *s)
+{
+	return bounded((s->packet_max - FRAME - WRITE_HEAD) / 2);
+}
+
+static size_t trap_at(const struct stub *s, uint64_t addr)
+{
+	size_t i = 0;
+
+	while (i < s->traps_n && s->traps[i] != addr)
+		i++;
+	return i;
+}
+
+bool stub_has_trap(const struct stub *s, uint64_t addr)
+{
+	return trap_at(s, addr) < s->traps_n;
+}
+
+void stub_note_trap(struct stub *s, const struct rsp_cmd *cmd, bool set)
+{
+	size_t at = trap_at(s, cmd->addr);
+
+	if (cmd->num[0] != 0)
+		return;
+	if (!set && at < s->traps_n)
+		s->traps[at] = s->traps[--s->traps_n];
+	if (set && at == s->traps_n && s->traps_n < STUB_TRAPS)
+		s->traps[s->traps_n++] = cmd->addr;
+}
+
+bool stub_pc_overshoots(const struct stub *s)
+{
+	return s->described && !(s->features.can & RSP_CAN_SWBREAK) && !strncmp(s->tdesc.arch, "i386", 4) && tdesc_pc(&s->tdesc);
+}
+
+bool stub_reg_value(struct span hex, uint64_t *value)
+{
+	*value = 0;
+	if (hex.len % 2 || hex.len > 16)
+		return false;
+	for (size_t i = hex.len; i >= 2; i -= 2) {
+		int hi = hex_value(hex.p[i - 2]), lo = hex_value(hex.p[i - 1]);
+
+		if (hi < 0 || lo < 0)
+			return false;
+		*value = *value << 8 | (unsigned)(hi << 4 | lo);
+	}
+	return hex.len > 0;
+}

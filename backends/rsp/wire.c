@@ -1,0 +1,170 @@
+/* wire.c - see wire.h. */
+#include "backends/rsp/wire.h"
+
+#include "backends/link/link.h"
+
+#include <errno.h>
+
+int wire_init(struct wire *w)
+{
+	*w = (struct wire){ 0 };
+	if (rsp_framer_init(&w->framer, RSP_TOLERANT, WIRE_BODY_MAX) == 0 && buf_init(&w->in, WIRE_IN_MAX) == 0 &&
+	    buf_init(&w->tx, WIRE_OUT_MAX) == 0)
+		return 0;
+	wire_fini(w);
+	return -ENOMEM;
+}
+
+void wire_fini(struct wire *w)
+{
+	link_destroy_stack(w->link);
+	rsp_framer_fini(&w->framer);
+	buf_fini(&w->in);
+	buf_fini(&w->tx);
+	*w = (struct wire){ 0 };
+}
+
+bool wire_idle(const struct wire *w)
+{
+	return !w->left.len && !w->owed;
+}
+
+struct buf *wire_open(struct wire *w)
+{
+	buf_reset(&w->tx, link_headroom(w->link));
+	w->mark = rsp_open(&w->tx);
+	return &w->tx;
+}
+
+int wire_close(struct wire *w)
+{
+	int rc = rsp_close(&w->tx, w->mark);
+
+	w->left = w->tx;
+	w->naks = 0;
+	return rc;
+}
+
+void wire_byte(struct wire *w, uint8_t c)
+{
+	buf_reset(&w->tx, link_headroom(w->link));
+	if (buf_put_u8(&w->tx, c) == 0)
+		w->left = w->tx;
+}
+
+static int push_owed(struct wire *w, uint64_t now)
+{
+	uint8_t room[64];
+	struct buf b = { .base = room, .cap = sizeof room };
+	int rc;
+
+	buf_reset(&b, link_headroom(w->link));
+	rc = buf_put_u8(&b, (uint8_t)w->owed);
+	if (!rc)
+		rc = link_send(w->link, &b, now);
+	if (!rc)
+		w->owed = 0;
+	return rc;
+}
+
+int wire_push(struct wire *w, uint64_t now)
+{
+	int rc = 0;
+
+	if (wire_idle(w))
+		return 0;
+	if (w->owed)
+		rc = push_owed(w, now);
+	if (!rc && w->left.len)
+		rc = link_send(w->link, &w->left, now);
+	if (rc == -EAGAIN)
+		return 0;
+	return rc ? rc : 1;
+}
+
+static int broken(struct wire *w, const char *why)
+{
+	w->why = why;
+	return -EPROTO;
+}
+
+static int on_packet(struct wire *w)
+{
+	w->naks = 0;
+	w->owed = w->no_ack ? 0 : '+';
+	return 1;
+}
+
+/* On a link that loses nothing a resend is asked for by a stub that is confused; it may not ask for ever. */
+static int on_nak(struct wire *w)
+{
+	if (w->no_ack)
+		return 0;
+	if (++w->naks > WIRE_RETRIES)
+		return broken(w, "it asks for the same packet again and again");
+	w->left = w->tx;
+	return 0;
+}
+
+static int on_badsum(struct wire *w)
+{
+	if (w->no_ack || ++w->naks > WIRE_RETRIES)
+		return broken(w, "its packets have wrong checksums");
+	w->owed = '-';
+	return 0;
+}
+
+static int on_noise(struct wire *w)
+{
+	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends what is no packet") : 0;
+}
+
+static int on_event(struct wire *w, enum rsp_event ev)
+{
+	switch (ev) {
+	case RSP_PACKET:
+		return on_packet(w);
+	case RSP_NAK:
+		return on_nak(w);
+	case RSP_BADSUM:
+		return on_badsum(w);
+	case RSP_NOISE:
+	case RSP_BREAK:
+	case RSP_NOTIFY: /* never asked for, never passed on */
+		return on_noise(w);
+	case RSP_TOOBIG:
+		return broken(w, "its packet has no end");
+	case RSP_MALFORMED:
+	case RSP_BROKEN:
+		return broken(w, "its packet is malformed");
+	case RSP_NONE:
+	case RSP_ACK:
+	case RSP_EVENTS:
+		break;
+	}
+	return 0;
+}
+
+int wire_pull(struct wire *w, struct buf **body, uint64_t now)
+{
+	int rc = w->in.len ? 1 : link_recv(w->link, &w->in, now);
+	enum rsp_event ev;
+
+	while (rc == 1 && w->in.len) {
+		rc = buf_pull(&w->in, rsp_framer_feed(&w->framer, buf_span(&w->in), &ev));
+		if (!rc)
+			rc = on_event(w, ev);
+		if (rc) {
+			*body = &w->framer.body;
+			return rc;
+		}
+		rc = 1;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+void wire_wait(const struct wire *w, struct wait *wt)
+{
+	wt->read = true;
+	link_wait(w->link, wt);
+}

@@ -1,0 +1,41 @@
+/* wire.h - packets to and from a stub over a link: acknowledgements, one packet out at a time, line noise. */
+#ifndef BACKENDS_RSP_WIRE_H
+#define BACKENDS_RSP_WIRE_H
+
+#include "base/wait.h"
+#include "rsp/framer.h"
+
+struct link;
+
+enum { WIRE_IN_MAX = 65536, WIRE_BODY_MAX = 131072, WIRE_OUT_MAX = 40960, WIRE_NOISE_MAX = 65536, WIRE_RETRIES = 3 };
+
+struct wire {
+	struct link *link; /* owned */
+	struct rsp_framer framer;
+	struct buf in, tx;
+	struct buf left;   /* of tx, what the link has not taken; a view */
+	struct rsp_mark mark;
+	bool no_ack;
+	char owed;         /* + or - for the last packet; 0: nothing */
+	unsigned naks;     /* since the last good packet, either way */
+	unsigned long noise;
+	const char *why;   /* after -EPROTO */
+};
+
+int wire_init(struct wire *w) MUST_USE;
+void wire_fini(struct wire *w);
+
+/* A packet: open, put its body, close. It goes with the next wire_push, and again if the stub asks for it.
+ * Only when wire_idle: one packet is out at a time. */
+struct buf *wire_open(struct wire *w);
+int wire_close(struct wire *w) MUST_USE;
+void wire_byte(struct wire *w, uint8_t c); /* 0x03 */
+bool wire_idle(const struct wire *w);      /* everything has gone */
+
+int wire_push(struct wire *w, uint64_t now) MUST_USE; /* 1 all gone, 0 nothing to do or not now, -errno */
+
+/* 1: a packet, in *body, until the next call. 0: nothing now. -errno. */
+int wire_pull(struct wire *w, struct buf **body, uint64_t now) MUST_USE;
+void wire_wait(const struct wire *w, struct wait *wt);
+
+#endif

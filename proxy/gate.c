@@ -1,0 +1,227 @@
+/* gate.c - see gate.h. */
+#include "proxy/gate.h"
+
+#include "backends/link/link.h"
+#include "base/log.h"
+#include "proxy/identity.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int dial_link(const struct addr *a, struct link **lk)
+{
+	if (a->kind == ADDR_UNIX)
+		return link_unix_dial(lk, a->path);
+	return link_tcp_dial(lk, a->host, a->port);
+}
+
+static struct link *traced(struct link *lk, bool trace)
+{
+	struct link *top = trace ? link_trace_new(lk, stderr) : lk;
+
+	return top ? top : lk;
+}
+
+/* The way to a target. */
+static int dial(void *arg, struct backend **be)
+{
+	const struct gate_target *gt = arg;
+	struct link *lk;
+	int rc = dial_link(&gt->config->addr, &lk);
+
+	if (rc < 0)
+		return rc;
+	lk = traced(lk, gt->gate->config->trace);
+	*be = backend_rsp_new(lk);
+	if (*be)
+		return 0;
+	link_destroy_stack(lk);
+	return -ENOMEM;
+}
+
+static void target_setup(struct gate *g, struct gate_target *gt)
+{
+	target_init(gt->t, &(struct target_setup){
+		.name = gt->config->name,
+		.address = gt->config->addr.text,
+		.dial = dial,
+		.arg = gt,
+		.run_on_disconnect = gt->config->on_disconnect == ON_DISCONNECT_RUN,
+		.max_clients = gt->config->max_clients,
+		.audit = &g->audit,
+	});
+}
+
+static int open_listeners(struct gate_target *gt, char *why, size_t why_size)
+{
+	for (size_t i = 0; i < gt->config->listeners_n; i++) {
+		const struct config_listener *l = &gt->config->listeners[i];
+		int rc = l->addr.kind == ADDR_STDIO ? 0 : listener_open(&gt->listeners[i], l, why, why_size);
+
+		if (rc < 0)
+			return rc;
+		log_line(LOG_LEVEL_NOTICE, "%s: listening on %s, policy %s", gt->config->name, l->addr.text,
+		         gt->gate->config->policies[l->policy].name);
+	}
+	return 0;
+}
+
+static int target_open(struct gate *g, struct gate_target *gt, const struct config_target *c, char *why, size_t why_size)
+{
+	*gt = (struct gate_target){ .gate = g, .config = c, .t = malloc(sizeof *gt->t) };
+	for (size_t i = 0; i < CONFIG_LISTENERS; i++)
+		gt->listeners[i].fd = -1;
+	if (!gt->t) {
+		snprintf(why, why_size, "out of memory");
+		return -ENOMEM;
+	}
+	target_setup(g, gt);
+	return open_listeners(gt, why, why_size);
+}
+
+int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size)
+{
+	int rc;
+
+	*g = (struct gate){ .config = c, .targets = calloc(c->targets_n, sizeof *g->targets) };
+	rc = audit_log_open(&g->audit, c->audit, why, why_size);
+	for (size_t i = 0; !rc && i < c->targets_n; i++) {
+		g->targets_n = i + 1;
+		rc = target_open(g, &g->targets[i], &c->targets[i], why, why_size);
+	}
+	if (rc)
+		gate_fini(g);
+	else
+		audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_START });
+	return rc;
+}
+
+void gate_fini(struct gate *g)
+{
+	for (size_t i = 0; i < g->targets_n; i++) {
+		struct gate_target *gt = &g->targets[i];
+
+		for (size_t k = 0; k < CONFIG_LISTENERS; k++)
+			listener_close(&gt->listeners[k]);
+		if (gt->t)
+			target_fini(gt->t);
+		free(gt->t);
+	}
+	free(g->targets);
+	audit_log_close(&g->audit);
+	*g = (struct gate){ 0 };
+}
+
+static void turned_away(struct gate_target *gt, const struct peer *peer, const char *why)
+{
+	char who[ALLOW_TEXT];
+
+	peer_show(peer, who, sizeof who);
+	log_line(LOG_LEVEL_NOTICE, "%s: %s is turned away: %s", gt->config->name, who, why);
+	audit_log_write(&gt->gate->audit,
+	                &(struct audit_event){ .what = AUDIT_REFUSE, .target = gt->config->name, .who = who, .text = why });
+}
+
+static void let_in(struct gate_target *gt, const struct session *s, const char *by)
+{
+	log_line(LOG_LEVEL_INFO, "%s: client %llu is %s, policy %s, by %s; it %s", gt->config->name, (unsigned long long)s->who.id,
+	         s->who.peer, s->who.policy->name, by, s->role == SESSION_CONTROLLER ? "controls" : "observes");
+	session_audit(s, (struct audit_event){ .what = AUDIT_CONNECT, .text = by });
+}
+
+/* The session takes the link, and the link the fd; until then each is ours to undo. */
+static struct session *start(struct gate_target *gt, int fd, const struct session_who *who, uint64_t now)
+{
+	struct link *client = fd < 0 ? link_stdio_new(STDIN_FILENO, STDOUT_FILENO) : link_sock_new(fd);
+	struct session *s = client ? malloc(sizeof *s) : NULL;
+
+	if (!client && fd >= 0)
+		close(fd);
+	if (client)
+		client = traced(client, gt->gate->config->trace);
+	if (s && session_init(s, who, client, now) == 0)
+		return s;
+	free(s);
+	link_destroy_stack(client);
+	return NULL;
+}
+
+static struct session *seat(struct gate_target *gt, int fd, const struct peer *peer, const struct session_who *who, uint64_t now)
+{
+	struct session *s = start(gt, fd, who, now);
+
+	if (!s) {
+		turned_away(gt, peer, "out of memory");
+		return NULL;
+	}
+	if (target_join(gt->t, s) < 0) {
+		turned_away(gt, peer, "the target has as many clients as it may (max_clients)");
+		session_fini(s);
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, const struct peer *peer, uint64_t now)
+{
+	struct gate *g = gt->gate;
+	const struct config_listener *l = &gt->config->listeners[listener];
+	const struct allow_entry *by = allow_find(&l->allow, peer);
+	struct session_who who = { .id = g->last_id + 1, .target = gt->config->name, .audit = &g->audit, .from_stdio = fd < 0 };
+	struct session *s;
+
+	if (!by || g->sessions >= GATE_SESSIONS) {
+		turned_away(gt, peer, by ? "too many clients" : "the listener's allowlist does not have them");
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	who.policy = &g->config->policies[by->policy < 0 ? l->policy : by->policy];
+	peer_show(peer, who.peer, sizeof who.peer);
+	s = seat(gt, fd, peer, &who, now);
+	if (!s)
+		return NULL;
+	g->last_id++;
+	g->sessions++;
+	let_in(gt, s, by->text);
+	return s;
+}
+
+void gate_part(struct gate_target *gt, struct session *s)
+{
+	const char *why = s->why ? s->why : "kdgate ends";
+
+	log_line(LOG_LEVEL_INFO, "%s: client %llu (%s) leaves: %s; %lu packets, %lu denied", gt->config->name,
+	         (unsigned long long)s->who.id, s->who.peer, why, s->packets, s->denied);
+	session_audit(s, (struct audit_event){ .what = AUDIT_LEAVE, .text = why });
+	target_part(gt->t, s);
+	session_fini(s);
+	free(s);
+	gt->gate->sessions--;
+}
+
+void gate_close(struct gate *g, const char *why, uint64_t now)
+{
+	if (g->closing)
+		return;
+	g->closing = true;
+	log_line(LOG_LEVEL_NOTICE, "ending: %s", why);
+	audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_END, .text = why });
+	for (size_t i = 0; i < g->targets_n; i++) {
+		for (size_t k = 0; k < CONFIG_LISTENERS; k++)
+			listener_close(&g->targets[i].listeners[k]);
+		target_close(g->targets[i].t, now);
+	}
+}
+
+bool gate_closed(const struct gate *g)
+{
+	for (size_t i = 0; i < g->targets_n; i++)
+		if (g->targets[i].t->state != TARGET_CLOSED)
+			return false;
+	return g->closing;
+}

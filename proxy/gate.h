@@ -1,0 +1,41 @@
+/* gate.h - the program's parts as the configuration asks for them: targets, their listeners, who is let in. */
+#ifndef PROXY_GATE_H
+#define PROXY_GATE_H
+
+#include "proxy/audit_log.h"
+#include "proxy/config.h"
+#include "proxy/listen.h"
+#include "proxy/target.h"
+
+enum { GATE_SESSIONS = 512 }; /* at once, of all targets */
+
+struct gate_target {
+	struct gate *gate;
+	struct target *t;                    /* owned */
+	const struct config_target *config;
+	struct listener listeners[CONFIG_LISTENERS]; /* those of standard input are not opened */
+};
+
+struct gate {
+	const struct config *config;         /* borrowed */
+	struct audit_log audit;
+	struct gate_target *targets;         /* owned */
+	size_t targets_n;
+	size_t sessions;                     /* living */
+	uint64_t last_id;
+	bool closing;
+};
+
+/* Opens the audit log and every listener. 0; -errno with why in words. */
+int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size) MUST_USE;
+void gate_fini(struct gate *g);
+
+/* A session for whoever stands at a listener: checked against its allowlist, given its policy, joined to its target.
+ * Takes fd in any case; -1: standard input and output. NULL: turned away, and that is logged and audited. */
+struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, const struct peer *peer, uint64_t now);
+void gate_part(struct gate_target *gt, struct session *s); /* frees it */
+
+void gate_close(struct gate *g, const char *why, uint64_t now); /* the program ends */
+bool gate_closed(const struct gate *g);                         /* every target has been left */
+
+#endif

@@ -1,0 +1,355 @@
+/* loop.c - the only file that knows libev. Every watcher's callback is the same: a turn of its target. */
+#include "proxy/loop.h"
+
+#include "backends/link/link.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proxy/identity.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+enum { ACCEPT_PAUSE_MS = 1000, /* when there are no descriptors left */ ACCEPT_BURST = 64 };
+
+#define owner_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+struct conn {
+	struct conn *prev, *next;
+	struct session *s;
+	struct post *post;
+	ev_io io;
+};
+
+struct door {
+	struct post *post;
+	size_t listener;
+	ev_io io;
+};
+
+/* A target and what is watched for it. */
+struct post {
+	struct loop *loop;
+	struct gate_target *gt;
+	struct conn *conns;
+	struct door doors[CONFIG_LISTENERS];
+	bool stdio_left; /* its client on standard input has gone */
+	ev_io io;
+	ev_timer timer;
+};
+
+struct loop {
+	struct ev_loop *ev;
+	struct gate *gate;
+	struct post *posts;
+	uint64_t accept_again; /* 0: now */
+	ev_io audit;
+	ev_timer timer;
+	ev_prepare reaper;
+	ev_signal term, intr, hup;
+};
+
+/* What is waited for changes with every turn; the kernel hears of it only when it is different. */
+static void watch(struct loop *lp, ev_io *io, struct wait w)
+{
+	int want = w.fd < 0 ? 0 : (w.read ? EV_READ : 0) | (w.write ? EV_WRITE : 0);
+	int have = ev_is_active(io) ? io->events & (EV_READ | EV_WRITE) : 0;
+
+	if (want == have && (!want || io->fd == w.fd))
+		return;
+	ev_io_stop(lp->ev, io);
+	ev_io_set(io, w.fd, want);
+	if (want)
+		ev_io_start(lp->ev, io);
+}
+
+static void wake_at(struct loop *lp, ev_timer *timer, uint64_t until, uint64_t now)
+{
+	ev_timer_stop(lp->ev, timer);
+	if (until == NEVER)
+		return;
+	ev_now_update(lp->ev);
+	ev_timer_set(timer, until > now ? (double)(until - now) / 1000 : 0, 0);
+	ev_timer_start(lp->ev, timer);
+}
+
+static void audit_health(struct loop *lp, uint64_t now)
+{
+	struct gate *g = lp->gate;
+	struct wait w = wait_none();
+
+	audit_log_wait(&g->audit, &w);
+	watch(lp, &lp->audit, w);
+	if (audit_log_failed(&g->audit) && g->config->audit_failure == AUDIT_FAILURE_STOP)
+		gate_close(g, "the audit log cannot be written (audit_failure = stop)", now);
+}
+
+static void turn(struct post *p)
+{
+	struct loop *lp = p->loop;
+	uint64_t now = clock_ms(), until = target_run(p->gt->t, now) ? now : NEVER;
+	struct wait w = target_wait(p->gt->t);
+	struct conn *c;
+
+	wait_until(&w, until);
+	watch(lp, &p->io, w);
+	until = w.until;
+	DL_FOREACH(p->conns, c) {
+		w = session_wait(c->s);
+		watch(lp, &c->io, w);
+		until = w.until < until ? w.until : until;
+	}
+	wake_at(lp, &p->timer, until, now);
+	audit_health(lp, now);
+}
+
+static void turn_all(struct loop *lp)
+{
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		turn(&lp->posts[i]);
+}
+
+static void conn_free(struct conn *c)
+{
+	struct post *p = c->post;
+
+	ev_io_stop(p->loop->ev, &c->io);
+	p->stdio_left |= c->s->who.from_stdio;
+	DL_DELETE(p->conns, c);
+	gate_part(p->gt, c->s);
+	free(c);
+}
+
+static void reap(struct post *p)
+{
+	struct conn *c, *next;
+
+	target_reap(p->gt->t);
+	DL_FOREACH_SAFE(p->conns, c, next)
+		if (c->s->state == SESSION_DEAD)
+			conn_free(c);
+}
+
+static bool over(const struct loop *lp)
+{
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		if (lp->posts[i].conns)
+			return false;
+	return gate_closed(lp->gate);
+}
+
+/* Before the loop sleeps, with no callback on the stack and no watcher left on what goes. */
+static void on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
+{
+	struct loop *lp = owner_of(w, struct loop, reaper);
+	bool was_closing = lp->gate->closing;
+
+	(void)revents;
+	for (size_t i = 0; i < lp->gate->targets_n; i++) {
+		reap(&lp->posts[i]);
+		if (lp->posts[i].stdio_left)
+			gate_close(lp->gate, "the client on standard input has left", clock_ms());
+	}
+	if (over(lp))
+		ev_break(ev, EVBREAK_ALL);
+	else if (lp->gate->closing && !was_closing)
+		ev_feed_event(ev, &lp->timer, EV_TIMER);
+}
+
+static void on_target(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct post *p = owner_of(w, struct post, io);
+
+	(void)ev, (void)revents;
+	target_ready(p->gt->t);
+	turn(p);
+}
+
+static void on_client(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct conn *c = owner_of(w, struct conn, io);
+
+	(void)ev, (void)revents;
+	link_ready(c->s->client);
+	turn(c->post);
+}
+
+static void on_due(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	(void)ev, (void)revents;
+	turn(owner_of(w, struct post, timer));
+}
+
+static void on_audit(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct loop *lp = owner_of(w, struct loop, audit);
+
+	(void)ev, (void)revents;
+	audit_log_flush(&lp->gate->audit);
+	audit_health(lp, clock_ms());
+}
+
+static void conn_add(struct post *p, size_t listener, int fd, const struct peer *peer)
+{
+	struct session *s = gate_admit(p->gt, listener, fd, peer, clock_ms());
+	struct conn *c = s ? calloc(1, sizeof *c) : NULL;
+
+	if (!s)
+		return;
+	if (!c) {
+		gate_part(p->gt, s);
+		return;
+	}
+	*c = (struct conn){ .s = s, .post = p };
+	ev_init(&c->io, on_client);
+	DL_APPEND(p->conns, c);
+}
+
+static void watch_door(struct door *d, bool on)
+{
+	struct loop *lp = d->post->loop;
+	int fd = d->post->gt->listeners[d->listener].fd;
+
+	watch(lp, &d->io, (struct wait){ .fd = fd, .read = on && fd >= 0 });
+}
+
+static void watch_doors(struct loop *lp, bool on)
+{
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		for (size_t k = 0; k < lp->posts[i].gt->config->listeners_n; k++)
+			watch_door(&lp->posts[i].doors[k], on);
+}
+
+/* A listener that is ready and cannot be served would keep the loop awake. */
+static void pause_accepting(struct loop *lp)
+{
+	uint64_t now = clock_ms();
+
+	log_line(LOG_LEVEL_ERROR, "no file descriptors are left: no client is let in for a second (raise LimitNOFILE or ulimit -n)");
+	watch_doors(lp, false);
+	wake_at(lp, &lp->timer, now + ACCEPT_PAUSE_MS, now);
+}
+
+static void on_accept(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct door *d = owner_of(w, struct door, io);
+	struct post *p = d->post;
+	struct peer peer;
+	int fd = 0;
+
+	(void)ev, (void)revents;
+	for (int i = 0; i < ACCEPT_BURST && fd >= 0; i++) {
+		fd = listener_accept(&p->gt->listeners[d->listener], &peer);
+		if (fd >= 0)
+			conn_add(p, d->listener, fd, &peer);
+	}
+	if (fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM)
+		pause_accepting(p->loop);
+	turn(p);
+}
+
+static void on_again(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct loop *lp = owner_of(w, struct loop, timer);
+
+	(void)ev, (void)revents;
+	watch_doors(lp, true);
+	turn_all(lp);
+}
+
+static void close_doors(struct loop *lp)
+{
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		for (size_t k = 0; k < CONFIG_LISTENERS; k++)
+			ev_io_stop(lp->ev, &lp->posts[i].doors[k].io);
+}
+
+static void on_end(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct loop *lp = ev_userdata(ev);
+
+	(void)revents;
+	if (lp->gate->closing) {
+		ev_break(ev, EVBREAK_ALL);
+		return;
+	}
+	close_doors(lp);
+	gate_close(lp->gate, w->signum == SIGINT ? "interrupted" : "told to end", clock_ms());
+	turn_all(lp);
+}
+
+static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	struct loop *lp = ev_userdata(ev);
+
+	(void)w, (void)revents;
+	audit_log_reopen(&lp->gate->audit);
+}
+
+static void start_signal(struct loop *lp, ev_signal *w, void (*cb)(struct ev_loop *, ev_signal *, int), int signum)
+{
+	ev_signal_init(w, cb, signum);
+	ev_signal_start(lp->ev, w);
+}
+
+static void post_start(struct loop *lp, struct post *p, struct gate_target *gt)
+{
+	*p = (struct post){ .loop = lp, .gt = gt };
+	ev_init(&p->io, on_target);
+	ev_init(&p->timer, on_due);
+	for (size_t k = 0; k < gt->config->listeners_n; k++) {
+		p->doors[k] = (struct door){ .post = p, .listener = k };
+		ev_init(&p->doors[k].io, on_accept);
+		watch_door(&p->doors[k], true);
+	}
+}
+
+static void admit_stdio(struct post *p)
+{
+	struct peer peer;
+
+	for (size_t k = 0; k < p->gt->config->listeners_n; k++) {
+		if (p->gt->config->listeners[k].addr.kind != ADDR_STDIO)
+			continue;
+		identity_of_stdio(&peer);
+		conn_add(p, k, -1, &peer);
+	}
+}
+
+static void start(struct loop *lp)
+{
+	ev_set_userdata(lp->ev, lp);
+	ev_init(&lp->timer, on_again);
+	ev_init(&lp->audit, on_audit);
+	ev_prepare_init(&lp->reaper, on_reap);
+	ev_prepare_start(lp->ev, &lp->reaper);
+	start_signal(lp, &lp->term, on_end, SIGTERM);
+	start_signal(lp, &lp->intr, on_end, SIGINT);
+	start_signal(lp, &lp->hup, on_hup, SIGHUP);
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		post_start(lp, &lp->posts[i], &lp->gate->targets[i]);
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		admit_stdio(&lp->posts[i]);
+	turn_all(lp);
+}
+
+int loop_serve(struct gate *g)
+{
+	struct loop lp = { .ev = ev_default_loop(0), .gate = g, .posts = calloc(g->targets_n, sizeof *lp.posts) };
+
+	if (!lp.ev || !lp.posts) {
+		free(lp.posts);
+		return -ENOMEM;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	start(&lp);
+	ev_run(lp.ev, 0);
+	for (size_t i = 0; i < g->targets_n; i++)
+		while (lp.posts[i].conns)
+			conn_free(lp.posts[i].conns);
+	ev_loop_destroy(lp.ev);
+	free(lp.posts);
+	return 0;
+}

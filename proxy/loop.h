@@ -1,0 +1,10 @@
+/* loop.h - serve until a signal ends it. The only part that knows libev. */
+#ifndef PROXY_LOOP_H
+#define PROXY_LOOP_H
+
+#include "proxy/gate.h"
+
+/* SIGTERM and SIGINT end it well, a second one at once; SIGHUP opens the audit log anew. 0, or -errno. */
+int loop_serve(struct gate *g) MUST_USE;
+
+#endif

@@ -1,0 +1,95 @@
+/* main.c - kdgate: options, then one of its commands. */
+#include "base/log.h"
+#include "proxy/explain.h"
+#include "proxy/loop.h"
+#include "proxy/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_USAGE = 2 };
+
+static int fail(const char *why)
+{
+	fprintf(stderr, "kdgate: %s\n", why);
+	return EXIT_FAILURE;
+}
+
+static int serve(struct config *c)
+{
+	char why[CONFIG_WHY];
+	struct gate g;
+	int rc;
+
+	if (gate_init(&g, c, why, sizeof why) < 0)
+		return fail(why);
+	rc = loop_serve(&g);
+	gate_fini(&g);
+	return rc < 0 ? fail("out of memory") : EXIT_SUCCESS;
+}
+
+static int read_file(struct options *o, char *why, size_t why_size)
+{
+	int rc = config_read(&o->config, o->file, why, why_size);
+
+	return rc < 0 ? rc : config_check(&o->config, why, why_size);
+}
+
+static int on_run(struct options *o)
+{
+	return serve(&o->config);
+}
+
+static int on_serve(struct options *o)
+{
+	char why[CONFIG_WHY];
+
+	if (read_file(o, why, sizeof why) < 0)
+		return fail(why);
+	o->config.trace |= o->trace;
+	return serve(&o->config);
+}
+
+static int on_check(struct options *o)
+{
+	char why[CONFIG_WHY];
+
+	if (read_file(o, why, sizeof why) < 0)
+		return fail(why);
+	config_print(&o->config, stdout);
+	return EXIT_SUCCESS;
+}
+
+static int on_explain(struct options *o)
+{
+	int at = config_policy_find(&o->config, o->policy);
+	int rc = at < 0 ? -ENOENT : explain_packets(&o->config.policies[at], o->packets, o->packets_n, stdout);
+
+	return rc < 0 ? fail(rc == -ENOENT ? "no such policy" : "out of memory") : rc;
+}
+
+static int on_text(struct options *o)
+{
+	return fputs(o->text, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static int (*const commands[OPTIONS_MODES])(struct options *) = {
+		[OPTIONS_RUN] = on_run,         [OPTIONS_SERVE] = on_serve, [OPTIONS_CHECK] = on_check,
+		[OPTIONS_EXPLAIN] = on_explain, [OPTIONS_HELP] = on_text,   [OPTIONS_VERSION_TEXT] = on_text,
+	};
+	char why[CONFIG_WHY];
+	struct options o;
+	int rc = options_parse(&o, argc, argv, why, sizeof why);
+
+	if (rc == 0) {
+		log_setup(o.level);
+		rc = commands[o.mode](&o);
+	} else {
+		rc = rc == -EINVAL ? (fail(why), EXIT_USAGE) : fail(why);
+	}
+	options_fini(&o);
+	return rc;
+}

@@ -1,0 +1,94 @@
+/* target.h - one backend and the sessions that share it. Whatever wakes the program, target_run follows. */
+#ifndef PROXY_TARGET_H
+#define PROXY_TARGET_H
+
+#include "backends/backend.h"
+#include "proxy/breaks.h"
+#include "proxy/session.h"
+
+enum {
+	TARGET_SLOTS = BREAKS_SLOTS,
+	TARGET_DIAL_LEAST_MS = 250, /* between two tries, doubled each time */
+	TARGET_DIAL_MOST_MS = 5000,
+	TARGET_CLOSE_MS = 5000,     /* to take the breakpoints out and leave */
+};
+
+enum target_state {
+	TARGET_AWAY,    /* never met, or met and left in peace */
+	TARGET_OPENING,
+	TARGET_STOPPED, /* and free for the next command */
+	TARGET_ASKED,   /* stopped, with a command in flight */
+	TARGET_RUNNING,
+	TARGET_LOST,    /* was there, and its clients know it is not */
+	TARGET_LEAVING, /* told to run on without us */
+	TARGET_CLOSED,  /* the program ends */
+	TARGET_STATES,
+	TARGET_ANY = TARGET_STATES, /* in the table of states: any; as the next one: no change */
+};
+
+/* How a target is reached, and what it is to be like. */
+struct target_setup {
+	const char *name;                        /* borrowed, as are the rest */
+	const char *address;                     /* for people */
+	int (*dial)(void *arg, struct backend **be); /* 0, or -errno: not now */
+	void *arg;
+	bool run_on_disconnect;
+	unsigned max_clients;                    /* at most TARGET_SLOTS */
+	struct audit_log *audit;
+};
+
+struct target {
+	enum target_state state;
+	struct target_setup setup;
+	struct backend *be, *grave;         /* grave: finished with, destroyed by target_reap */
+	struct session *slots[TARGET_SLOTS];
+	unsigned slots_n;                   /* none is used from here on */
+	unsigned turn;                      /* the slot that is asked first */
+	struct rsp_cmd cmd;                 /* in flight; its spans are not to be read */
+	bool internal;                      /* it is the target's own */
+	struct breaks breaks;
+	struct backend_news news;           /* of this event */
+	struct rsp_stop stop;               /* the last one */
+	struct rsp_thread threads[RSP_THREADS_MAX]; /* of this stop */
+	size_t threads_n;
+	bool threads_known;
+	bool release;                       /* nobody leads it: it is to run */
+	bool closing;
+	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
+	char why[128];                      /* it was lost, or cannot be reached */
+	unsigned long unclaimed;            /* replies whose client had gone */
+};
+
+void target_init(struct target *t, const struct target_setup *setup);
+void target_fini(struct target *t); /* sessions are the caller's */
+
+/* Controller: the first that may run the target; the others observe. -EUSERS: no room. */
+int target_join(struct target *t, struct session *s) MUST_USE;
+void target_part(struct target *t, const struct session *s); /* only before s is freed, not in a turn */
+
+/* The program ends: breakpoints out, the target left running, TARGET_CLOSED. Clients are let go. */
+void target_close(struct target *t, uint64_t now);
+
+/* One turn: target to clients, clients to target, until nothing moves. true: it stopped before that,
+ * to let others live; run it again soon. */
+bool target_run(struct target *t, uint64_t now) MUST_USE;
+void target_ready(struct target *t);             /* the backend's descriptor woke the program */
+struct wait target_wait(const struct target *t); /* without its sessions' */
+void target_reap(struct target *t);              /* nothing of the target may be on the stack */
+
+/* Between target's own files: the states (target_states.c), what is done for the clients (target_serve.c), what is
+ * told of the target itself (target_tell.c). */
+enum target_event {
+	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_TEXT,
+	TARGET_GONE, TARGET_LEAVES, TARGET_SHUTS, TARGET_EVENTS,
+};
+
+void target_event(struct target *t, enum target_event ev, uint64_t now);
+int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
+struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
+bool target_there(const struct target *t);                 /* met, and not lost */
+
+/* Answers what can be told without asking the target. false: it must be asked. */
+bool target_tell(struct target *t, struct session *s) MUST_USE;
+
+#endif

@@ -1,0 +1,222 @@
+/* target_states.c - what each event means in each state, and the one place where the state changes. */
+#include "proxy/target.h"
+
+#include "base/log.h"
+#include "proxy/audit_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void tell_all(struct target *t, enum session_event ev, const struct session_news *news)
+{
+	for (unsigned i = 0; i < t->slots_n; i++)
+		if (t->slots[i])
+			session_tell(t->slots[i], ev, news);
+}
+
+static void note(const struct target *t, enum audit_what what, const char *text)
+{
+	audit_log_write(t->setup.audit, &(struct audit_event){ .what = what, .target = t->setup.name, .text = text });
+}
+
+/* Whoever waits for the command in flight: nobody, if it was ours or its client has gone. */
+static struct session *asker(struct target *t)
+{
+	for (unsigned i = 0; !t->internal && i < t->slots_n; i++) {
+		struct session *s = t->slots[i];
+
+		if (s && (s->state == SESSION_ASKED || s->state == SESSION_RESUMING))
+			return s;
+	}
+	return NULL;
+}
+
+static void redial_later(struct target *t, uint64_t now)
+{
+	t->deadline = now + t->dial_ms;
+	t->dial_ms = t->dial_ms * 2 < TARGET_DIAL_MOST_MS ? t->dial_ms * 2 : TARGET_DIAL_MOST_MS;
+}
+
+/* What a transition does. < 0: it does not happen. */
+static int dial(struct target *t, uint64_t now)
+{
+	int rc = t->setup.dial(t->setup.arg, &t->be);
+
+	if (rc == 0)
+		return 0;
+	if (strcmp(t->why, strerror(-rc)))
+		log_line(LOG_LEVEL_WARNING, "%s: cannot reach the target at %s: %s; trying again", t->setup.name, t->setup.address, strerror(-rc));
+	snprintf(t->why, sizeof t->why, "%s", strerror(-rc));
+	redial_later(t, now);
+	return rc;
+}
+
+static int stopped(struct target *t, uint64_t now)
+{
+	struct session_news news = { .stop = &t->stop };
+
+	(void)now;
+	t->stop = t->news.stop;
+	t->threads_known = false;
+	if (!t->release) /* nobody leads it: what is left in it comes out, and it goes on */
+		tell_all(t, SESSION_STOP, &news);
+	return 0;
+}
+
+static int met(struct target *t, uint64_t now)
+{
+	const struct backend_info *info = t->be->ops->info(t->be);
+
+	log_line(LOG_LEVEL_NOTICE, "%s: target found at %s, %s", t->setup.name, t->setup.address,
+	         info->was_running ? "it was running and is stopped now" : "stopped");
+	note(t, AUDIT_TARGET_FOUND, t->setup.address);
+	t->dial_ms = TARGET_DIAL_LEAST_MS;
+	t->why[0] = 0;
+	t->release = info->was_running && !target_leader(t);
+	return stopped(t, now);
+}
+
+static int resumed(struct target *t, uint64_t now)
+{
+	struct session *s = asker(t);
+
+	(void)now;
+	if (s)
+		session_tell(s, SESSION_FOLLOWS, NULL);
+	return 0;
+}
+
+static int printed(struct target *t, uint64_t now)
+{
+	(void)now;
+	tell_all(t, SESSION_PRINT, &(struct session_news){ .text = t->news.reply.bytes });
+	return 0;
+}
+
+static struct breakpoint breakpoint_of(const struct rsp_cmd *cmd)
+{
+	return (struct breakpoint){ .type = (unsigned)cmd->num[0], .addr = cmd->addr, .kind = cmd->len };
+}
+
+static void keep_threads(struct target *t)
+{
+	t->threads_n = t->news.reply.threads_n < RSP_THREADS_MAX ? t->news.reply.threads_n : RSP_THREADS_MAX;
+	memcpy(t->threads, t->news.reply.threads, t->threads_n * sizeof *t->threads);
+	t->threads_known = true;
+}
+
+static int answered(struct target *t, uint64_t now)
+{
+	struct session *s = asker(t);
+	bool ok = t->news.reply.kind == RSP_REPLY_OK;
+
+	(void)now;
+	if (t->cmd.op == RSP_OP_BREAK_CLEAR || (t->cmd.op == RSP_OP_BREAK_SET && !ok))
+		breaks_gone(&t->breaks, breakpoint_of(&t->cmd));
+	if (t->news.reply.kind == RSP_REPLY_THREADS)
+		keep_threads(t);
+	if (s)
+		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &t->news.reply });
+	else
+		t->unclaimed += !t->internal;
+	return 0;
+}
+
+static int bury(struct target *t, uint64_t now)
+{
+	t->grave = t->be;
+	t->be = NULL;
+	redial_later(t, now);
+	return 0;
+}
+
+static int not_met(struct target *t, uint64_t now)
+{
+	log_line(LOG_LEVEL_WARNING, "%s: the target at %s cannot be used: %s; trying again", t->setup.name, t->setup.address, t->why);
+	return bury(t, now);
+}
+
+static int lose(struct target *t, uint64_t now)
+{
+	struct session *s = asker(t);
+	char words[RSP_ERROR_TEXT];
+
+	snprintf(words, sizeof words, "kdgate: target %s is lost: %s\n", t->setup.name, t->why);
+	log_line(LOG_LEVEL_WARNING, "%s: target lost: %s", t->setup.name, t->why);
+	note(t, AUDIT_TARGET_LOST, t->why);
+	tell_all(t, SESSION_PRINT, &(struct session_news){ .text = span_of(words) });
+	words[strlen(words) - 1] = 0;
+	if (s)
+		session_refuse(s, words);
+	for (unsigned i = 0; i < t->slots_n; i++) /* a stub that comes back may still have them */
+		breaks_leave(&t->breaks, i);
+	t->internal = t->threads_known = false;
+	return bury(t, now);
+}
+
+static int leave(struct target *t, uint64_t now)
+{
+	(void)now;
+	t->be->ops->leave(t->be);
+	return 0;
+}
+
+static int shut(struct target *t, uint64_t now)
+{
+	(void)now;
+	if (!t->be)
+		return 0;
+	t->grave = t->be;
+	t->be = NULL;
+	log_line(LOG_LEVEL_NOTICE, "%s: target left%s", t->setup.name,
+	         breaks_count(&t->breaks) ? ", with breakpoints that could not be removed" : ", running, without breakpoints");
+	return 0;
+}
+
+static const struct row {
+	enum target_state state;
+	enum target_event ev;
+	int (*action)(struct target *t, uint64_t now);
+	enum target_state next;
+} rows[] = {
+	{ TARGET_AWAY,    TARGET_DUE,          dial,     TARGET_OPENING },
+	{ TARGET_LOST,    TARGET_DUE,          dial,     TARGET_OPENING },
+	{ TARGET_OPENING, TARGET_SAYS_STOPPED, met,      TARGET_STOPPED },
+	{ TARGET_OPENING, TARGET_SAYS_RUNS,    NULL,     TARGET_RUNNING },
+	{ TARGET_OPENING, TARGET_GONE,         not_met,  TARGET_AWAY },
+	{ TARGET_STOPPED, TARGET_TAKES,        NULL,     TARGET_ASKED },
+	{ TARGET_STOPPED, TARGET_LEAVES,       leave,    TARGET_LEAVING },
+	{ TARGET_ASKED,   TARGET_SAYS_REPLY,   answered, TARGET_STOPPED },
+	{ TARGET_ASKED,   TARGET_SAYS_RUNS,    resumed,  TARGET_RUNNING },
+	{ TARGET_RUNNING, TARGET_SAYS_STOPPED, stopped,  TARGET_STOPPED },
+	{ TARGET_LEAVING, TARGET_GONE,         shut,     TARGET_CLOSED },
+	{ TARGET_CLOSED,  TARGET_GONE,         NULL,     TARGET_CLOSED },
+	{ TARGET_ANY,     TARGET_SHUTS,        shut,     TARGET_CLOSED },
+	{ TARGET_ANY,     TARGET_SAYS_TEXT,    printed,  TARGET_ANY },
+	{ TARGET_ANY,     TARGET_GONE,         lose,     TARGET_LOST },
+};
+
+/* The last row is also for what the table does not have: a stop of what does not run, an answer to
+ * nothing. Who says such things is not to be believed in the rest. */
+static const struct row *find(enum target_state state, enum target_event ev)
+{
+	const struct row *r = rows, *last = rows + sizeof rows / sizeof *rows - 1;
+
+	while (r < last && !(r->ev == ev && (r->state == state || r->state == TARGET_ANY)))
+		r++;
+	return r;
+}
+
+static void set_state(struct target *t, enum target_state next)
+{
+	t->state = next == TARGET_ANY ? t->state : next;
+}
+
+void target_event(struct target *t, enum target_event ev, uint64_t now)
+{
+	const struct row *r = find(t->state, ev);
+
+	if (!r->action || r->action(t, now) == 0)
+		set_state(t, r->next);
+}

@@ -1,0 +1,153 @@
+/* target_tell.c - what a client is told of the target without the target being asked. See target.h. */
+#include "proxy/target.h"
+
+#include "base/hex.h"
+#include "rsp/tdesc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void tell_reply(struct session *s, struct rsp_reply reply)
+{
+	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &reply });
+}
+
+/* What the target can, the client understands and its policy grants. */
+static unsigned offered(const struct target *t, const struct session *s)
+{
+	unsigned can = RSP_CAN_NO_ACK | (t->be->ops->info(t->be)->can & ~(unsigned)(RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE));
+
+	if (policy_grants(s->who.policy, RSP_EFF_RUN))
+		can |= t->be->ops->info(t->be)->can;
+	if (s->dialect.error_text)
+		can |= RSP_CAN_ERROR_TEXT;
+	if (!s->dialect.lldb && policy_grants(s->who.policy, RSP_EFF_MEM_READ))
+		can |= RSP_CAN_BINARY_UPLOAD;
+	return can;
+}
+
+static bool on_supported(struct target *t, struct session *s)
+{
+	struct rsp_features f = { .can = offered(t, s), .packet_size = SESSION_PACKET };
+	uint8_t room[512];
+	struct buf out = { .base = room, .cap = sizeof room };
+
+	if (rsp_features_put(&out, &f) < 0)
+		buf_reset(&out, 0);
+	session_text(s, buf_span(&out));
+	return true;
+}
+
+static struct span document(const struct backend_info *info, const struct rsp_cmd *cmd)
+{
+	if (span_is(cmd->text, "features") && info->tdesc && span_is(cmd->annex, "target.xml"))
+		return buf_span(&info->tdesc->xml);
+	if (span_is(cmd->text, "memory-map") && !cmd->annex.len)
+		return info->memory_map;
+	return (struct span){ 0 };
+}
+
+/* num[0] is the offset, len what is wanted at most. Half a packet, since all of it may be escaped. */
+static bool on_xfer(struct target *t, struct session *s)
+{
+	struct span doc = document(t->be->ops->info(t->be), &s->cmd);
+	struct span rest = span_from(doc, s->cmd.num[0]);
+	size_t most = s->cmd.len < SESSION_PACKET / 2 ? s->cmd.len : SESSION_PACKET / 2;
+
+	if (!doc.len) {
+		session_unsupported(s);
+		return true;
+	}
+	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .last = rest.len <= most,
+	                                  .bytes = { rest.p, rest.len < most ? rest.len : most } });
+	return true;
+}
+
+/* What lldb calls the machine. It is asked for so that lldb waits longer for an answer than it would. */
+static const char *triple(const struct backend_info *info)
+{
+	static const struct {
+		const char *arch, *triple;
+	} known[] = {
+		{ "i386:x86-64", "x86_64-unknown-unknown" }, { "i386", "i386-unknown-unknown" },
+		{ "aarch64", "aarch64-unknown-unknown" },    { "arm", "arm-unknown-unknown" },
+		{ "riscv:rv64", "riscv64-unknown-unknown" }, { "powerpc:common64", "powerpc64-unknown-unknown" },
+	};
+
+	for (size_t i = 0; info->tdesc && i < sizeof known / sizeof *known; i++)
+		if (!strcmp(known[i].arch, info->tdesc->arch))
+			return known[i].triple;
+	return NULL;
+}
+
+static bool on_host_info(struct target *t, struct session *s)
+{
+	const char *name = triple(t->be->ops->info(t->be));
+	uint8_t room[256];
+	struct buf out = { .base = room, .cap = sizeof room };
+	int rc;
+
+	s->dialect.lldb = true;
+	rc = name ? buf_put_text(&out, "triple:") : -1;
+	if (!rc)
+		rc = hex_put(&out, span_of(name));
+	if (!rc)
+		rc = buf_put_text(&out, ";default_packet_timeout:20;");
+	if (rc)
+		session_unsupported(s);
+	else
+		session_text(s, buf_span(&out));
+	return true;
+}
+
+static bool unsupported(struct target *t, struct session *s)
+{
+	(void)t;
+	session_unsupported(s);
+	return true;
+}
+
+static bool on_status(struct target *t, struct session *s)
+{
+	struct session_news news = { .stop = &t->stop, .threads = t->threads, .threads_n = t->threads_known ? t->threads_n : 0 };
+
+	if (t->state == TARGET_RUNNING)
+		return false;
+	session_tell(s, SESSION_STATUS, &news);
+	return true;
+}
+
+static bool on_current(struct target *t, struct session *s)
+{
+	if (!t->stop.has_thread || t->state == TARGET_RUNNING)
+		return false;
+	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = &t->stop.thread, .threads_n = 1 });
+	return true;
+}
+
+static bool on_threads(struct target *t, struct session *s)
+{
+	if (!t->threads_known || t->state == TARGET_RUNNING)
+		return false;
+	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = t->threads, .threads_n = t->threads_n });
+	return true;
+}
+
+/* The whole list was in the first answer. */
+static bool on_threads_next(struct target *t, struct session *s)
+{
+	(void)t;
+	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .last = true });
+	return true;
+}
+
+bool target_tell(struct target *t, struct session *s)
+{
+	static bool (*const tells[RSP_OPS])(struct target *, struct session *) = {
+		[RSP_OP_SUPPORTED] = on_supported,   [RSP_OP_XFER_READ] = on_xfer,     [RSP_OP_XFER_WRITE] = unsupported,
+		[RSP_OP_HOST_INFO] = on_host_info,   [RSP_OP_PROCESS_INFO] = unsupported, [RSP_OP_STATUS] = on_status,
+		[RSP_OP_THREAD_CURRENT] = on_current, [RSP_OP_THREADS_FIRST] = on_threads, [RSP_OP_THREADS_NEXT] = on_threads_next,
+	};
+
+	return tells[s->cmd.op] && tells[s->cmd.op](t, s);
+}
