@@ -1,0 +1,39 @@
+# What `make` can do besides building. Included by the Makefile.
+DESTDIR ?=
+FUZZ_LONG ?= 600
+
+ifeq ($(filter %bench.mk,$(MAKEFILE_LIST)),)
+-include tests/bench/bench.mk
+endif
+
+demo: ## stock gdb and lldb on a kernel, through kdgate, with a running commentary
+	scripts/demo
+
+test: ## all that needs no kernel: unit tests, fuzz targets (bounded), checks
+	$(PYTHON) tests/run.py unit fuzz python checks
+
+e2e: ## stock debuggers on a real kernel
+	$(PYTHON) tests/run.py e2e
+
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
+
+fuzz: $(FUZZ) ## every fuzz target for FUZZ_LONG seconds
+	FUZZ_RUNS=-1 FUZZ_SECONDS=$(FUZZ_LONG) $(PYTHON) tests/run.py fuzz
+
+lint: ## text, documents, includes; clang-tidy, cppcheck, shellcheck where installed
+	scripts/lint
+
+boundaries: ## includes point one way, each library has one door
+	scripts/boundaries
+
+lengths: ## how long the functions are
+	scripts/lengths
+
+install: $(BUILD)/kdgate ## program, manual pages, example configuration, under DESTDIR and PREFIX
+	install -D -m 755 $(BUILD)/kdgate $(DESTDIR)$(PREFIX)/bin/kdgate
+	for page in $(wildcard docs/*.[1-8]); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 644 scripts/kdgate.conf.example $(DESTDIR)$(PREFIX)/share/doc/kdgate/kdgate.conf.example
+
+.PHONY: demo test e2e fuzz lint boundaries lengths install unit-programs fuzz-programs

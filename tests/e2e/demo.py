@@ -1,0 +1,141 @@
+"""demo.py - what scripts/demo shows. Each scene says what it does, shows what the debugger printed, and checks it."""
+import json
+import pathlib
+import re
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sim"))
+
+import debuggers  # noqa: E402
+import gate as gate_module  # noqa: E402
+import kernel as kernel_module  # noqa: E402
+
+HIT = "__x64_sys_newuname"      # the guest calls uname(2) ten times a second
+
+
+class Missing(Exception):
+    """Something that was promised did not happen."""
+
+
+def scene(text):
+    print(f"== {text}", flush=True)
+
+
+def show(text):
+    for line in text.rstrip().splitlines():
+        print(f"   {line}", flush=True)
+
+
+def expect(pattern, text, what):
+    if not re.search(pattern, text, re.M):
+        raise Missing(f"{what}: no {pattern!r} in:\n{text}")
+
+
+def ask(debugger, name, line, pattern=None):
+    """One command at a debugger's prompt, shown as a person would see it."""
+    text = debugger.ask(line)
+    show(f"({name}) {line}\n{text}")
+    if pattern:
+        expect(pattern, text, line)
+    return text
+
+
+def control(gate, symbols):
+    scene(f"gdb, by the debug listener: target remote {gate.address('debug')}")
+    d = debuggers.Gdb(symbols)
+    show(d.attach(gate.address("debug")))
+    ask(d, "gdb", "info registers rip rsp cr3", r"^rip +0x")
+    ask(d, "gdb", "x/3i $pc", r"^=> 0xffffffff")
+    ask(d, "gdb", "info threads", r"CPU#1")
+    ask(d, "gdb", f"break {HIT}", r"Breakpoint 1 at")
+    ask(d, "gdb", "continue", rf"hit Breakpoint 1, .* in {HIT}")
+    ask(d, "gdb", "backtrace 3", "do_syscall_64")
+    ask(d, "gdb", "stepi", rf"in {HIT}|^0x")
+    scene("what policy debug does not grant: QEMU's own monitor")
+    ask(d, "gdb", "monitor system_reset", "denied by policy debug")
+    return d
+
+
+def observe(gate, kernel, symbols, controller):
+    scene(f"a second gdb, at the same time, by the observe listener: target remote {gate.address('observe')}")
+    addr = controller.value("&linux_banner")
+    with debuggers.Gdb(symbols) as d:
+        show(d.attach(gate.address("observe")))
+        ask(d, "gdb", "x/s &linux_banner", "Linux version")
+        if d.value("$pc") != controller.value("$pc"):
+            raise Missing("the two debuggers see the same machine")
+        scene("its write does not pass")
+        ask(d, "gdb", f"set var *(char *){addr:#x} = 'M'", "Cannot access memory|denied by policy observe")
+        if kernel.memory(addr, 1) != b"L":
+            raise Missing("the kernel's memory is as it was")
+        scene("its continue moves nothing: it waits for the next stop, until Ctrl-C")
+        d.start("continue")
+        time.sleep(0.5)
+        if kernel.runs():
+            raise Missing("the kernel stands still")
+        d.interrupt()
+        show("(gdb) continue\n^C" + d.hear("\n.*received signal SIGINT.*\n")[0].rstrip())
+    scene("lldb by the observe listener: here the refusal comes in words")
+    with debuggers.Lldb(symbols) as d:
+        d.attach(gate.address("observe"))
+        ask(d, "lldb", "register read rip", "rip = 0xffffffff")
+        ask(d, "lldb", f"memory write {addr:#x} 0x4d", "denied by policy observe")
+        ask(d, "lldb", "detach", "detached")
+
+
+def vanish(kernel, controller):
+    scene("kill -9 of the controlling gdb, its breakpoint still set: the kernel goes on without it")
+    controller.process.send_signal(signal.SIGKILL)
+    controller.process.wait()
+    before = kernel.beats()
+    kernel.wait_beats(5)
+    show(f"the guest's rounds: {before}, and now {kernel.beats()}")
+
+
+def leave(gate, kernel):
+    scene("kdgate is told to leave: exit code 0, and the kernel runs")
+    gate.stop()
+    kernel.wait_beats(3)
+    show(f"the guest's rounds: {kernel.beats()}")
+
+
+def audit(gate):
+    scene("what the audit has written")
+    lines = gate.audit()
+    for line in lines:
+        show(json.dumps(line))
+    for event, policy in (("connect", "debug"), ("connect", "observe"), ("deny", "debug"), ("deny", "observe")):
+        if not gate.audit(event=event, policy=policy):
+            raise Missing(f"the audit has a line {event} of policy {policy}")
+
+
+def main():
+    scene(f"booting Debian's kernel {kernel_module.kernel_dir().name} in QEMU, with its GDB stub on a Unix socket")
+    symbols = kernel_module.symbol_file()
+    kernel = kernel_module.Kernel().boot()
+    show(kernel.console.read_text(errors="replace").strip().splitlines()[-1])
+    gate = gate_module.Gate(kernel.stub, ("debug", "observe"))
+    try:
+        scene("starting kdgate: the stub is its alone from now on")
+        show(" ".join(gate.command()))
+        gate.start()
+        show(gate.log())
+        with control(gate, symbols) as controller:
+            observe(gate, kernel, symbols, controller)
+            vanish(kernel, controller)
+        leave(gate, kernel)
+        audit(gate)
+    except (Missing, AssertionError, TimeoutError, RuntimeError) as wrong:
+        print(f"demo: FAILED: {wrong}\n--- kdgate's log\n{gate.log()}", file=sys.stderr)
+        return 1
+    finally:
+        gate.close()
+        kernel.stop()
+    scene("all of it happened as it should")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+"""run.py - runs the tests and counts them. The last line is "N passed, N failed, N skipped".
+
+    run.py [unit] [fuzz] [python] [checks] [e2e]    all, when none is named
+
+unit    the cmocka programs of tests/**/*_test.c, under the address and undefined-behaviour sanitizers; a count for each case
+fuzz    every libFuzzer target, a bounded number of runs
+python  what pytest finds outside tests/e2e
+checks  the tree itself: includes, documents, text
+e2e     stock debuggers through kdgate; RUN_E2E_KDGATE names another program than build/kdgate
+"""
+import collections
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+PYTHON = "/usr/bin/python3"
+JOBS = os.cpu_count() or 1
+UNIT_SECONDS, PYTEST_SECONDS, MAKE_SECONDS = 300, 2400, 1800
+FUZZ_RUNS, FUZZ_SECONDS = int(os.environ.get("FUZZ_RUNS", 100000)), int(os.environ.get("FUZZ_SECONDS", 20))
+
+Result = collections.namedtuple("Result", "name passed failed skipped output", defaults=("",))
+
+
+def run(*command, seconds, **env):
+    """(exit code, all it said); a code of its own for what takes too long."""
+    try:
+        done = subprocess.run([str(c) for c in command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=seconds, env={**os.environ, **env})
+    except subprocess.TimeoutExpired as late:
+        return "timeout", (late.stdout or b"").decode(errors="replace") + f"\nended after {seconds} s"
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def build(goal):
+    """Builds what can be built, and says nothing if that is all."""
+    code, text = run("make", "-k", f"-j{JOBS}", goal, seconds=MAKE_SECONDS)
+    if code:
+        yield Result(f"build {goal}", 0, 1, 0, text)
+
+
+def program_of(source):
+    return BUILD / source.relative_to(ROOT).with_suffix("")
+
+
+def sources(pattern):
+    return sorted((ROOT / "tests").rglob(pattern))
+
+
+def count_cmocka(name, code, text):
+    """cmocka's own summary; a program that breaks off, or runs nothing, is a failure."""
+    def total(word):
+        return sum(int(n) for n in re.findall(rf"\[  {word}\s*\] (\d+) test\(s\)", text))
+    passed, failed, skipped = total("PASSED"), total("FAILED"), total("SKIPPED")
+    if code and not failed or not passed + failed + skipped:
+        failed += 1
+    return Result(name, passed, failed, skipped, text if failed else "")
+
+
+def run_unit(source):
+    name, program = f"unit {source.relative_to(ROOT / 'tests').with_suffix('')}", program_of(source)
+    if not program.exists():
+        return Result(name, 0, 1, 0, "was not built")
+    code, text = run(program, seconds=UNIT_SECONDS)
+    return count_cmocka(name, code, text)
+
+
+def run_fuzz(source):
+    """Seeds, where the tree has some, are read; what is found goes to a folder that is thrown away."""
+    name, program = f"fuzz {source.stem}", program_of(source)
+    if not program.exists():
+        return Result(name, 0, 1, 0, "was not built")
+    seeds = [d for d in (source.parent / "corpus" / source.stem,) if d.is_dir()]
+    with tempfile.TemporaryDirectory(prefix="kdgate-fuzz-") as found:
+        code, text = run(program, f"-runs={FUZZ_RUNS}", f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+                         f"-artifact_prefix={BUILD}/", found, *seeds, seconds=FUZZ_SECONDS + 120)
+    return Result(name, 0, 1, 0, text) if code else Result(name, 1, 0, 0)
+
+
+def run_pytest(name, *words, **env):
+    with tempfile.TemporaryDirectory(prefix="kdgate-pytest-") as folder:
+        report = pathlib.Path(folder) / "report.xml"
+        code, text = run(PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=8", "-rs", f"--junitxml={report}", *words, seconds=PYTEST_SECONDS,
+                         PYTHONDONTWRITEBYTECODE="1", **env)
+        if code == 5:       # no test found
+            return Result(name, 0, 0, 0)
+        if not report.exists():
+            return Result(name, 0, 1, 0, text)
+        suite = next(xml.etree.ElementTree.parse(report).iter("testsuite"))
+    total, skipped = int(suite.get("tests")), int(suite.get("skipped"))
+    failed = int(suite.get("failures")) + int(suite.get("errors"))
+    if code and not failed:
+        failed, total = 1, total + 1
+    return Result(name, max(total - failed - skipped, 0), failed, skipped, text)
+
+
+def run_check(name, *command):
+    """A command that says what is wrong. Exit code 77: it cannot run here, and says why."""
+    code, text = run(*command, seconds=300)
+    return Result(f"check {name}", int(code == 0), int(code not in (0, 77)), int(code == 77), text)
+
+
+def each(work, items, jobs=JOBS):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(work, items)
+
+
+def unit():
+    yield from build("unit-programs")
+    yield from each(run_unit, sources("*_test.c"))
+
+
+def fuzz():
+    yield from build("fuzz-programs")
+    yield from each(run_fuzz, sources("*_fuzz.c"))
+
+
+def python():
+    yield from build("all")
+    yield run_pytest("python", "tests", "--ignore=tests/e2e")
+
+
+def checks():
+    yield run_check("boundaries", PYTHON, "scripts/boundaries")
+    yield run_check("text", PYTHON, "scripts/lint-text")
+    yield run_check("documents", PYTHON, "scripts/lint-docs")
+
+
+def e2e():
+    yield from build("all")
+    program = os.environ.get("RUN_E2E_KDGATE")
+    yield run_pytest("e2e", "tests/e2e", **({"KDGATE": program} if program else {}))
+
+
+GROUPS = {"unit": unit, "fuzz": fuzz, "python": python, "checks": checks, "e2e": e2e}
+
+
+def tell(result, seconds):
+    verdict = "FAIL" if result.failed else "skip" if result.skipped and not result.passed else "ok"
+    parts = [f"{n} {word}" for n, word in ((result.passed, "passed"), (result.failed, "failed"), (result.skipped, "skipped")) if n]
+    print(f"{verdict:4} {result.name}: {', '.join(parts) or 'no tests'} ({seconds:.0f} s)", flush=True)
+    if result.failed or result.skipped or result.name in ("e2e", "python"):
+        print("\n".join("     | " + line for line in result.output.rstrip().splitlines()), flush=True)
+
+
+def main(names):
+    if unknown := set(names) - set(GROUPS):
+        print(f"run.py: {', '.join(sorted(unknown))}: no such group; there are {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    total = [0, 0, 0]
+    for name in names or GROUPS:
+        began = time.monotonic()
+        for result in GROUPS[name]():
+            tell(result, time.monotonic() - began)
+            total = [a + b for a, b in zip(total, result[1:4])]
+    print("{} passed, {} failed, {} skipped".format(*total), flush=True)
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
