@@ -1,0 +1,318 @@
+/* config_file_test.c - configuration files: what they mean, and that every mistake is told with its line. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "proxy/config.h"
+#include "tests/guard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int parse(struct config *c, const char *text, char why[CONFIG_WHY])
+{
+	return config_read_text(c, "f", span_of(text), why, CONFIG_WHY);
+}
+
+static const char whole[] =
+	"audit = \"/var/log/kdgate/audit.jsonl\"; audit_failure = stop\n"
+	"target \"dut1\" { connect = \"rsp+tcp:127.0.0.1:1234\"; on_disconnect = stay; max_clients = 16\n"
+	"  listen \"tcp:127.0.0.1:2345\" { policy = observe; allow = [ \"user=root\", \"group=root policy=student\" ] }\n"
+	"  listen \"unix:/run/kdgate/dut1.sock\" { mode = \"0660\"; group = root; policy = student } }\n"
+	"trace = yes\n"
+	"policy \"student\" { rules = [ \"allow query reg.read run break\",\n"
+	"  \"deny mem.read range 0xfffff78000000000-0xfffff78000000fff\", \"allow mem.read\" ] }\n"
+	"target two { connect = \"rsp+unix:/run/two\"; listen stdio { } listen \"tcp:[::1]:7\" {\n"
+	"  allow = 'any' } }\n";
+
+static void test_whole(void **state)
+{
+	struct config c = { 0 };
+	const struct config_target *t;
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(parse(&c, whole, why), 0);
+	assert_string_equal(why, "");
+	assert_string_equal(c.audit, "/var/log/kdgate/audit.jsonl");
+	assert_int_equal(c.audit_failure, AUDIT_FAILURE_STOP);
+	assert_true(c.trace);
+	assert_int_equal(c.policies_n, 5);
+	assert_string_equal(c.policies[4].name, "student");
+	assert_int_equal(c.policies[4].count, 3);
+	assert_string_equal(c.policies[4].rules[2].text, "allow mem.read");
+	assert_int_equal(c.targets_n, 2);
+
+	t = &c.targets[0];
+	assert_string_equal(t->name, "dut1");
+	assert_string_equal(t->addr.port, "1234");
+	assert_int_equal(t->on_disconnect, ON_DISCONNECT_STAY);
+	assert_int_equal(t->max_clients, 16);
+	assert_int_equal(t->listeners_n, 2);
+	assert_int_equal(t->listeners[0].policy, 2);
+	assert_int_equal(t->listeners[0].allow.count, 2);
+	assert_int_equal(t->listeners[0].allow.entries[0].policy, -1);
+	assert_int_equal(t->listeners[0].allow.entries[1].policy, 4);
+	assert_int_equal(t->listeners[1].policy, 4);
+	assert_int_equal(t->listeners[1].mode, 0660);
+	assert_true(t->listeners[1].has_group);
+	assert_false(t->listeners[1].allow_given);
+
+	t = &c.targets[1];
+	assert_int_equal(t->on_disconnect, ON_DISCONNECT_RUN);
+	assert_int_equal(t->max_clients, 32);
+	assert_int_equal(t->listeners[0].policy, 1);
+	assert_int_equal(t->listeners[0].addr.kind, ADDR_STDIO);
+	assert_int_equal(t->listeners[1].allow.entries[0].kind, ALLOW_ANYONE);
+	assert_int_equal(config_check(&c, why, sizeof why), 0);
+	config_fini(&c);
+}
+
+#define P "policy \"p\" { rules = \"allow query\" }\n"
+#define T "target \"t\" {\n connect = \"rsp+tcp:127.0.0.1:1\"\n"
+#define L " listen \"unix:/s\" {\n"
+
+static const struct {
+	const char *text, *why;
+} bad[] = {
+	{ "\naudit = x\naudti = x", "f:3: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target" },
+	{ "secure = true", "f:1: this version does not have secure yet; expected it to be left out" },
+	{ "audit { }", "f:1: audit is a section { ... } here; expected a value" },
+	{ "audit = [ a ]", "f:1: audit is a list [ ... ] here; expected a value" },
+	{ "audit = \"\"", "f:1: the audit file has no name; expected a path, or - for standard output" },
+	{ "audit = a\n\naudit = b", "f:3: audit is set a second time, first at f:1; expected it once" },
+	{ "\naudit_failure = panic", "f:2: unknown word \"panic\"; expected continue or stop" },
+	{ "trace = 1", "f:1: unknown word \"1\"; expected yes or no" },
+	{ "policy = debug", "f:1: policy is a value here; expected a section { ... } with a title: NAME \"TITLE\" { ... }" },
+	{ "policy { }", "f:1: this policy has no title; expected policy \"TITLE\" { ... }" },
+	{ "policy \"a b\" { }", "f:1: \"a b\" is not a name; expected 1 to 63 letters, digits, . _ -" },
+	{ "policy p { }", "f:1: policy p has no rules; expected rules = [ ... ]" },
+	{ "policy p {\n rulez = [] }", "f:2: unknown name rulez in policy; expected one of rules" },
+	{ "policy p { rules { } }", "f:1: rules is a section { ... } here; expected a list [ ... ]" },
+	{ "policy p { rules = [\n \"allow query\",\n \"permit run\" ] }", "f:3: a rule begins with allow or deny, not \"permit\"" },
+	{ "policy p { rules = []\nrules = [] }", "f:2: rules is set a second time, first at f:1; expected it once" },
+	{ "\npolicy debug { rules = [] }", "f:2: policy debug is built in and cannot be defined; expected another name" },
+	{ P "\n" P, "f:3: policy p is defined a second time; expected another name" },
+	{ "target { }", "f:1: this target has no title; expected target \"TITLE\" { ... }" },
+	{ "target \"\" { }", "f:1: \"\" is not a name; expected 1 to 63 letters, digits, . _ -" },
+	{ "target t {\n}", "f:1: target t is nowhere; expected connect = \"rsp+tcp:HOST:PORT\" or the like" },
+	{ T "}", "f:1: target t has nothing to listen at; expected listen \"ADDRESS\" { ... }" },
+	{ T L "} }\n" T L "} }", "f:5: target t is defined a second time, first at f:1; expected another name" },
+	{ "target t {\n connect = \"kd+serial:/dev/x\" }",
+	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
+	{ "target t {\n connect = 'rsp+unix:x' }", "f:2: rsp+unix:x is relative; expected a path that begins with /" },
+	{ T "conect = x\n}", "f:3: unknown name conect in target; expected one of connect, on_disconnect, max_clients, listen" },
+	{ T "on_disconnect = halt }", "f:3: unknown word \"halt\"; expected run or stay" },
+	{ T "max_clients = lots }", "f:3: \"lots\" is no number of clients; expected 1 to 256" },
+	{ T "listen = \"unix:/s\" }", "f:3: listen is a value here; expected a section { ... } with a title: NAME \"TITLE\" { ... }" },
+	{ T "listen { } }", "f:3: this listen has no title; expected listen \"TITLE\" { ... }" },
+	{ T "listen \"tcp:1\" { } }", "f:3: tcp:1 has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
+	{ T "listen \"unix:s\" { } }", "f:3: unix:s is relative; expected a path that begins with /" },
+	{ T L "polcy = debug } }", "f:4: unknown name polcy in listen; expected one of policy, allow, mode, group, plain" },
+	{ T L "policy = [ debug ] } }", "f:4: policy is a list [ ... ] here; expected a value" },
+	{ P T L "policy = q } }", "f:5: there is no policy \"q\"; expected one of full, debug, observe, none, p" },
+	{ T L "allow = [] } }", "f:4: allow is empty, so nobody could connect; expected who may, such as \"user=alice\"" },
+	{ T L "allow = [ \"user=root\",\n \"group=root policy=x\" ] } }", "f:5: there is no policy \"x\"; expected one of full, debug, observe, none" },
+	{ T L "allow = \"user=root x\" } }", "f:4: \"x\" after user=root is not understood; expected policy=NAME, or nothing" },
+	{ T L "mode = 9 } }", "f:4: \"9\" is no mode of a socket; expected octal digits, such as 0660" },
+	{ T L "group = no-such-group } }", "f:4: this system has no group \"no-such-group\"; expected the name or number of one" },
+	{ T L "plain = yes } }", "f:4: unknown word \"yes\"; expected accept-the-risk" },
+	{ T L "}\n" L "} }", "f:5: unix:/s is taken by listener unix:/s of target t; expected another address" },
+	{ T L "} }\ntarget u { connect = 'rsp+unix:/u'\n" L "} }", "f:6: unix:/s is taken by listener unix:/s of target t; expected another address" },
+	{ T "\n listen 'tcp:127.0.0.1:1' { } }",
+	  "f:4: tcp:127.0.0.1:1 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
+	{ "audit = -\n" T "listen stdio { } }", "f:4: stdio needs standard output, and so does the audit; expected a file for the audit" },
+	{ T "listen 'tcp:127.0.0.1:5' { mode = 0660 } }", "f:3: tcp:127.0.0.1:5 has no mode and no group; expected them with unix:PATH only" },
+	{ T L "}\n", "f:1: section target begins here and never ends; expected }" },
+};
+
+static void test_refuses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct config c = { 0 };
+		char why[CONFIG_WHY] = "";
+
+		assert_int_equal(parse(&c, bad[i].text, why), -EINVAL);
+		assert_string_equal(why, bad[i].why);
+		assert_null(c.targets);
+	}
+}
+
+static void test_unknown_user(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_true(parse(&c, T L "allow = [ any,\n 'user=no-such-user' ] } }", why) < 0);
+	assert_non_null(strstr(why, "f:5: "));
+	assert_non_null(strstr(why, "no-such-user"));
+}
+
+static void test_plain(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(parse(&c, T "listen 'tcp:192.0.2.7:5' {\n allow = '192.0.2.0/24' } }", why), -EINVAL);
+	assert_non_null(strstr(why, "f:3: tcp:192.0.2.7:5 is beyond loopback and plain"));
+	assert_non_null(strstr(why, "ssh -L"));
+	assert_int_equal(parse(&c, T "listen 'tcp:192.0.2.7:5' {\n allow = '192.0.2.0/24'; plain = accept-the-risk } }", why), 0);
+	assert_true(c.targets[0].listeners[0].plain_accepted);
+	config_fini(&c);
+}
+
+/* A file that is refused changes nothing; one that is read replaces all, and leaks nothing. */
+static void test_reload(void **state)
+{
+	struct config c;
+	char why[CONFIG_WHY] = "";
+	const struct config_target *before;
+
+	(void)state;
+	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(parse(&c, whole, why), 0);
+	before = c.targets;
+	assert_int_equal(parse(&c, P T L "policy = q } }", why), -EINVAL);
+	assert_ptr_equal(c.targets, before);
+	assert_int_equal(c.targets_n, 2);
+	assert_string_equal(c.policies[4].name, "student");
+	assert_int_equal(parse(&c, P, why), 0);
+	assert_int_equal(c.targets_n, 0);
+	assert_string_equal(c.policies[4].name, "p");
+	assert_string_equal(c.audit, "");
+	assert_int_equal(config_check(&c, why, sizeof why), -EINVAL);
+	config_fini(&c);
+}
+
+/* Cut anywhere, it is an error, or it ended between two of its parts. */
+static void test_cut(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < sizeof whole - 2; n++) {
+		struct config c = { 0 };
+		struct span text = { guard_copy(whole, n), n };
+		char why[CONFIG_WHY];
+
+		if (!config_read_text(&c, "f", text, why, sizeof why))
+			assert_int_not_equal(c.targets_n, 2);
+		config_fini(&c);
+	}
+}
+
+static void test_ceilings(void **state)
+{
+	static char text[65536];
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+	int at = 0;
+
+	(void)state;
+	for (int i = 0; i < CONFIG_POLICIES - 3; i++)
+		at += snprintf(text + at, sizeof text - (size_t)at, "policy p%d { rules = [] }\n", i);
+	assert_int_equal(parse(&c, text, why), -EINVAL);
+	assert_string_equal(why, "f:61: too many policies; expected at most 64, built-in ones included");
+	at = 0;
+	for (int i = 0; i < CONFIG_TARGETS + 1; i++)
+		at += snprintf(text + at, sizeof text - (size_t)at, "target t%d { connect = 'rsp+unix:/t%d'; listen 'unix:/s%d' {} }\n", i, i, i);
+	assert_int_equal(parse(&c, text, why), -EINVAL);
+	assert_string_equal(why, "f:65: too many targets; expected at most 64");
+	at = sprintf(text, "target t { connect = 'rsp+unix:/t'\n");
+	for (int i = 0; i < CONFIG_LISTENERS + 1; i++)
+		at += sprintf(text + at, "listen 'unix:/s%d' {}\n", i);
+	strcpy(text + at, "}");
+	assert_int_equal(parse(&c, text, why), -EINVAL);
+	assert_string_equal(why, "f:10: too many listeners of one target; expected at most 8");
+	at = sprintf(text, "policy p { rules = [\n");
+	for (int i = 0; i < POLICY_RULES + 1; i++)
+		at += sprintf(text + at, "\"allow query\",\n");
+	strcpy(text + at, "] }");
+	assert_int_equal(parse(&c, text, why), -EINVAL);
+	assert_non_null(strstr(why, "f:258: "));
+}
+
+static void test_example(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	if (config_read(&c, "scripts/kdgate.conf.example", why, sizeof why) < 0)
+		fail_msg("%s", why);
+	assert_string_equal(why, "");
+	assert_int_equal(config_check(&c, why, sizeof why), 0);
+	assert_int_equal(c.targets_n, 1);
+	assert_int_equal(c.targets[0].listeners_n, 2);
+	assert_int_equal(c.policies[4].count, 4);
+	config_fini(&c);
+}
+
+/* An included file's mistakes are told with that file's name, meaning included. */
+static void test_include(void **state)
+{
+	char dir[] = "/tmp/kdgate-file-XXXXXX", main_file[64], other[64], why[CONFIG_WHY] = "", want[CONFIG_WHY];
+	struct config c = { 0 };
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(main_file, sizeof main_file, "%s/main", dir);
+	snprintf(other, sizeof other, "%s/other", dir);
+	f = fopen(main_file, "w");
+	fputs("# main\n.include \"other\"\n", f);
+	fclose(f);
+	f = fopen(other, "w");
+	fputs("\n\n\ntarget t { connect = 'rsp+unix:/t'\n listen 'unix:/s' {\n policy = q } }", f);
+	fclose(f);
+	assert_int_equal(config_read(&c, main_file, why, sizeof why), -EINVAL);
+	snprintf(want, sizeof want, "%s:6: there is no policy \"q\"; expected one of full, debug, observe, none", other);
+	assert_string_equal(why, want);
+	remove(main_file);
+	remove(other);
+	remove(dir);
+	assert_int_equal(config_read(&c, main_file, why, sizeof why), -ENOENT);
+}
+
+static void test_print(void **state)
+{
+	static const char *const lines[] = {
+		"audit: to /var/log/kdgate/audit.jsonl; if that fails, kdgate stops\n",
+		"\ntarget dut1\n  is at rsp+tcp:127.0.0.1:1234\n  takes at most 16 clients; when whoever controls it vanishes, it stays as it is\n",
+		"  listens at tcp:127.0.0.1:2345; it lets in:\n    user=root: policy observe\n    group=root: policy student\n    nobody else\n",
+		"  listens at unix:/run/kdgate/dut1.sock, mode 0660, group root; it lets in:\n    only user root and the user kdgate runs as (",
+		"\npolicy full, built in, not used\n",
+		"\npolicy observe, built in\n",
+		"\npolicy student\n    1  allow query reg.read run break\n    2  deny mem.read range 0xfffff78000000000-0xfffff78000000fff\n"
+		"    3  allow mem.read\n  else deny\n",
+	};
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "", *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_int_equal(parse(&c, whole, why), 0);
+	config_print(&c, to);
+	fclose(to);
+	for (size_t i = 0; i < COUNT(lines); i++)
+		if (!strstr(text, lines[i]))
+			fail_msg("not there: %s\nin: %s", lines[i], text);
+	free(text);
+	config_fini(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_whole),   cmocka_unit_test(test_refuses),  cmocka_unit_test(test_unknown_user), cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_reload),  cmocka_unit_test(test_cut),      cmocka_unit_test(test_ceilings),     cmocka_unit_test(test_example),
+		cmocka_unit_test(test_include), cmocka_unit_test(test_print),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

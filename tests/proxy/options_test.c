@@ -1,0 +1,320 @@
+/* options_test.c - command lines: what they ask for, and what is said of those that make no sense. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "proxy/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { WORDS = 320 };
+
+/* A command line in one text: blanks part its words. */
+struct line {
+	char text[4096];
+	char *argv[WORDS + 1];
+	int argc;
+	char why[CONFIG_WHY];
+	struct options o;
+};
+
+static int parse(struct line *l, const char *text)
+{
+	char *save = NULL;
+
+	*l = (struct line){ .argc = 0 };
+	snprintf(l->text, sizeof l->text, "kdgate %s", text);
+	for (char *word = strtok_r(l->text, " ", &save); word && l->argc < WORDS; word = strtok_r(NULL, " ", &save))
+		l->argv[l->argc++] = word;
+	return options_parse(&l->o, l->argc, l->argv, l->why, sizeof l->why);
+}
+
+static void good(struct line *l, const char *text)
+{
+	if (parse(l, text) < 0)
+		fail_msg("%s: %s", text, l->why);
+}
+
+static const struct config_listener *listener(const struct line *l, size_t i)
+{
+	assert_true(i < l->o.config.targets[0].listeners_n);
+	return &l->o.config.targets[0].listeners[i];
+}
+
+static const char *policy_of(const struct line *l, size_t i)
+{
+	return l->o.config.policies[listener(l, i)->policy].name;
+}
+
+static void test_defaults(void **state)
+{
+	static struct line l;
+	const struct config_target *t;
+
+	(void)state;
+	good(&l, "rsp+tcp:192.0.2.1:1234");
+	t = &l.o.config.targets[0];
+	assert_int_equal(l.o.mode, OPTIONS_RUN);
+	assert_int_equal(l.o.level, LOG_LEVEL_INFO);
+	assert_int_equal(l.o.config.targets_n, 1);
+	assert_string_equal(t->name, "rsp+tcp:192.0.2.1:1234");
+	assert_string_equal(t->addr.host, "192.0.2.1");
+	assert_int_equal(t->listeners_n, 1);
+	assert_string_equal(listener(&l, 0)->addr.text, "tcp:127.0.0.1:1234");
+	assert_string_equal(policy_of(&l, 0), "debug");
+	assert_false(listener(&l, 0)->allow_given);
+	assert_int_equal(t->max_clients, 32);
+	assert_int_equal(t->on_disconnect, ON_DISCONNECT_RUN);
+	assert_string_equal(l.o.config.audit, "");
+	assert_int_equal(l.o.config.audit_failure, AUDIT_FAILURE_CONTINUE);
+	assert_false(l.o.config.trace);
+	options_fini(&l.o);
+}
+
+static void test_everything(void **state)
+{
+	static struct line l;
+	const struct config_target *t;
+
+	(void)state;
+	good(&l, "--on-disconnect stay -v --max-clients=3 rsp+unix:/x --audit /a --audit-failure stop --trace --listen stdio");
+	t = &l.o.config.targets[0];
+	assert_int_equal(t->on_disconnect, ON_DISCONNECT_STAY);
+	assert_int_equal(t->max_clients, 3);
+	assert_string_equal(t->addr.path, "/x");
+	assert_string_equal(l.o.config.audit, "/a");
+	assert_int_equal(l.o.config.audit_failure, AUDIT_FAILURE_STOP);
+	assert_true(l.o.trace);
+	assert_true(l.o.config.trace);
+	assert_int_equal(l.o.level, LOG_LEVEL_DEBUG);
+	assert_int_equal(t->listeners_n, 1);
+	assert_int_equal(listener(&l, 0)->addr.kind, ADDR_STDIO);
+	options_fini(&l.o);
+	good(&l, "-q rsp+unix:/x");
+	assert_int_equal(l.o.level, LOG_LEVEL_WARNING);
+	options_fini(&l.o);
+	good(&l, "rsp+unix:/x -qq");
+	assert_int_equal(l.o.level, LOG_LEVEL_ERROR);
+	options_fini(&l.o);
+}
+
+/* Before the first --listen it is for all, after one for that one. */
+static void test_each_its_own(void **state)
+{
+	static struct line l;
+
+	(void)state;
+	good(&l, "--policy observe --socket-mode 0640 --allow user=root rsp+unix:/x --listen tcp:127.0.0.1:1 --policy full "
+		 "--listen unix:/s --socket-mode 0660 --socket-group root --allow user=4242,policy=none --listen unix:/t");
+	assert_string_equal(policy_of(&l, 0), "full");
+	assert_string_equal(policy_of(&l, 1), "observe");
+	assert_string_equal(policy_of(&l, 2), "observe");
+	assert_int_equal(listener(&l, 0)->mode, 0600);
+	assert_int_equal(listener(&l, 1)->mode, 0660);
+	assert_int_equal(listener(&l, 2)->mode, 0640);
+	assert_true(listener(&l, 1)->has_group);
+	assert_false(listener(&l, 2)->has_group);
+	assert_int_equal(listener(&l, 0)->allow.count, 1);
+	assert_int_equal(listener(&l, 1)->allow.count, 2);
+	assert_int_equal(listener(&l, 2)->allow.count, 1);
+	assert_int_equal(listener(&l, 1)->allow.entries[1].policy, config_policy_find(&l.o.config, "none"));
+	options_fini(&l.o);
+
+	good(&l, "rsp+unix:/x --policy observe --allow any"); /* for the listener that nobody named */
+	assert_string_equal(policy_of(&l, 0), "observe");
+	assert_int_equal(listener(&l, 0)->allow.entries[0].kind, ALLOW_ANYONE);
+	options_fini(&l.o);
+
+	good(&l, "rsp+unix:/x --listen tcp:192.0.2.1:3 --accept-plain-risk --allow 192.0.2.0/24 --listen tcp:127.0.0.1:4");
+	assert_true(listener(&l, 0)->plain_accepted);
+	assert_false(listener(&l, 1)->plain_accepted);
+	assert_false(listener(&l, 1)->allow_given);
+	options_fini(&l.o);
+}
+
+static void test_commands(void **state)
+{
+	static struct line l;
+
+	(void)state;
+	good(&l, "serve");
+	assert_int_equal(l.o.mode, OPTIONS_SERVE);
+	assert_string_equal(l.o.file, OPTIONS_CONFIG_FILE);
+	assert_false(l.o.trace);
+	options_fini(&l.o);
+	good(&l, "-c /f serve --trace -q");
+	assert_int_equal(l.o.mode, OPTIONS_SERVE);
+	assert_string_equal(l.o.file, "/f");
+	assert_true(l.o.trace);
+	assert_int_equal(l.o.level, LOG_LEVEL_WARNING);
+	options_fini(&l.o);
+	good(&l, "check --config=/f");
+	assert_int_equal(l.o.mode, OPTIONS_CHECK);
+	assert_string_equal(l.o.file, "/f");
+	options_fini(&l.o);
+	good(&l, "explain m0,4 --policy observe ? -- -x");
+	assert_int_equal(l.o.mode, OPTIONS_EXPLAIN);
+	assert_string_equal(l.o.policy, "observe");
+	assert_int_equal(l.o.packets_n, 3);
+	assert_string_equal(l.o.packets[0], "m0,4");
+	assert_string_equal(l.o.packets[1], "?");
+	assert_string_equal(l.o.packets[2], "-x");
+	options_fini(&l.o);
+}
+
+static void test_texts(void **state)
+{
+	static const struct {
+		const char *line, *part;
+		enum options_mode mode;
+	} texts[] = {
+		{ "--help", "kdgate TARGET [OPTION]...", OPTIONS_HELP },
+		{ "-h", "kdgate TARGET [OPTION]...", OPTIONS_HELP },
+		{ "rsp+unix:/x --help", "kdgate TARGET [OPTION]...", OPTIONS_HELP },
+		{ "serve --help", "kdgate serve [-c FILE]", OPTIONS_HELP },
+		{ "check --help extra", "kdgate check [-c FILE]\n", OPTIONS_HELP },
+		{ "--help explain", "kdgate explain --policy NAME [-c FILE] PACKET...", OPTIONS_HELP },
+		{ "explain -h", "kdgate explain --policy NAME [-c FILE] PACKET...", OPTIONS_HELP },
+		{ "--version", "kdgate " OPTIONS_VERSION "\n", OPTIONS_VERSION_TEXT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		static struct line l;
+
+		good(&l, texts[i].line);
+		assert_int_equal(l.o.mode, texts[i].mode);
+		assert_non_null(strstr(l.o.text, texts[i].part));
+		options_fini(&l.o);
+	}
+}
+
+static const struct {
+	const char *line, *why;
+} bad[] = {
+	{ "", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
+	{ "-v", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
+	{ "sevre", "\"sevre\" is neither a command nor a target; expected serve, check, explain, or PROTOCOL+LINK:ADDRESS, such as rsp+tcp:127.0.0.1:1234" },
+	{ "ls", "this version does not have kdgate ls yet; see kdgate --help" },
+	{ "ctl status", "this version does not have kdgate ctl yet; see kdgate --help" },
+	{ "rsp+unix:/x rsp+unix:/y", "\"rsp+unix:/y\" is one word too many; expected one target (for several: kdgate serve)" },
+	{ "serve rsp+unix:/y", "\"rsp+unix:/y\" is one word too many; expected options only" },
+	{ "rsp+unix:/x --bogus", "unknown or ambiguous option --bogus; see kdgate --help" },
+	{ "rsp+unix:/x --au f", "unknown or ambiguous option --au; see kdgate --help" },
+	{ "rsp+unix:/x -x", "unknown option -x; see kdgate --help" },
+	{ "rsp+unix:/x --trace=yes", "--trace=yes takes no value; see kdgate --help" },
+	{ "rsp+unix:/x --listen", "--listen needs a value after it; see kdgate --help" },
+	{ "rsp+unix:/x -c", "-c needs a value after it; see kdgate --help" },
+	{ "serve -c a -c b", "--config is given a second time; expected one file" },
+	{ "serve --listen stdio", "--listen is not an option of kdgate serve; see kdgate serve --help" },
+	{ "check --trace", "--trace is not an option of kdgate check; see kdgate check --help" },
+	{ "explain --policy none m0,1 --allow any", "--allow is not an option of kdgate explain; see kdgate explain --help" },
+	{ "explain --policy none", "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40" },
+	{ "explain m0,1", "no policy; expected kdgate explain --policy NAME PACKET..." },
+	{ "explain --policy x m0,1", "--policy: there is no policy \"x\"; expected one of full, debug, observe, none" },
+	{ "rsp+unix:/x --policy x", "--policy: there is no policy \"x\"; expected one of full, debug, observe, none" },
+	{ "rsp+unix:/x --secure", "--secure: this version does not have it yet; expected it to be left out" },
+	{ "rsp+unix:/x --max-clients 0", "--max-clients: \"0\" is no number of clients; expected 1 to 256" },
+	{ "rsp+unix:/x --on-disconnect halt", "--on-disconnect: unknown word \"halt\"; expected run or stay" },
+	{ "rsp+unix:/x --socket-mode 0660", "--socket-mode and --socket-group are for Unix sockets; expected --listen unix:PATH" },
+	{ "rsp+unix:/x --listen stdio --socket-mode 0660", "--listen stdio has no mode and no group; expected them with unix:PATH only" },
+	{ "rsp+unix:/x --listen tls:0.0.0.0:1", "--listen: tls:0.0.0.0:1: this version does not have tls yet; expected tcp:ADDRESS:PORT, unix:PATH or stdio" },
+	{ "kd+serial:/dev/x", "kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
+	{ "rsp+tcp:127.0.0.1:1234", "--listen tcp:127.0.0.1:1234 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
+	{ "rsp+unix:/x --listen stdio --listen stdio", "--listen stdio is taken by listener stdio of target rsp+unix:/x; expected another address" },
+	{ "rsp+unix:/x --listen stdio --audit -", "--listen stdio needs standard output, and so does the audit; expected a file for the audit" },
+};
+
+static void test_refuses(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		static struct line l;
+
+		assert_int_equal(parse(&l, bad[i].line), -EINVAL);
+		assert_string_equal(l.why, bad[i].why);
+		options_fini(&l.o);
+	}
+}
+
+static void test_plain(void **state)
+{
+	static struct line l;
+
+	(void)state;
+	assert_int_equal(parse(&l, "rsp+unix:/x --listen tcp:0.0.0.0:1234"), -EINVAL);
+	assert_non_null(strstr(l.why, "beyond loopback"));
+	options_fini(&l.o);
+	assert_int_equal(parse(&l, "rsp+unix:/x --listen tcp:0.0.0.0:1234 --allow any --accept-plain-risk"), -EINVAL);
+	options_fini(&l.o);
+	good(&l, "rsp+unix:/x --listen tcp:0.0.0.0:1234 --allow 192.0.2.7 --accept-plain-risk");
+	options_fini(&l.o);
+}
+
+static void test_too_many(void **state)
+{
+	static struct line l;
+	char text[2048] = "rsp+unix:/x";
+
+	(void)state;
+	for (int i = 0; i < CONFIG_LISTENERS + 1; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), " --listen unix:/%d", i);
+	assert_int_equal(parse(&l, text), -EINVAL);
+	assert_string_equal(l.why, "--listen: too many listeners; expected at most 8");
+	options_fini(&l.o);
+	strcpy(text, "rsp+unix:/x");
+	for (int i = 0; i < 257; i++)
+		strcat(text, " -v");
+	assert_int_equal(parse(&l, text), -EINVAL);
+	assert_string_equal(l.why, "too many options; expected at most 256");
+	options_fini(&l.o);
+}
+
+/* -c may stand behind what needs it; its targets are left alone. */
+static void test_policies_of_a_file(void **state)
+{
+	static struct line l;
+	char file[] = "/tmp/kdgate-options-XXXXXX", text[256];
+	int fd = mkstemp(file);
+	static const char conf[] = "audit = /a; policy own { rules = 'allow query' }\ntarget t { connect = 'rsp+unix:/t'; listen 'unix:/s' {} }";
+
+	(void)state;
+	assert_int_equal(write(fd, conf, sizeof conf - 1), sizeof conf - 1);
+	snprintf(text, sizeof text, "rsp+unix:/x --policy own --allow user=root,policy=own -c %s --listen unix:/s", file);
+	good(&l, text);
+	assert_string_equal(policy_of(&l, 0), "own");
+	assert_int_equal(l.o.config.targets_n, 1);
+	assert_string_equal(l.o.config.targets[0].addr.path, "/x");
+	assert_string_equal(l.o.config.audit, "/a");
+	options_fini(&l.o);
+	snprintf(text, sizeof text, "explain --policy own ? -c %s", file);
+	good(&l, text);
+	options_fini(&l.o);
+	assert_int_equal(pwrite(fd, "oops", 4, 0), 4);
+	snprintf(text, sizeof text, "rsp+unix:/x -c %s", file);
+	assert_int_equal(parse(&l, text), -EBADMSG);
+	assert_non_null(strstr(l.why, ":1: unknown name oops"));
+	options_fini(&l.o);
+	close(fd);
+	unlink(file);
+	assert_int_equal(parse(&l, text), -ENOENT);
+	options_fini(&l.o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_everything), cmocka_unit_test(test_each_its_own), cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_texts),    cmocka_unit_test(test_refuses),    cmocka_unit_test(test_plain),        cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_policies_of_a_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
