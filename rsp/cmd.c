@@ -339,7 +339,6 @@ int rsp_cmd_parse(uint8_t *body, size_t len, struct rsp_cmd *cmd)
 		return unknown(cmd, all);
 	rsp_cmd_start(cmd, spec);
 	r.schema = spec->schema;
-	r.nums = rsp_schema_numbers(spec);
 	read_args(&r);
 	if (!cursor_done(&r.c) || !makes_sense(cmd))
 		return refuse(cmd);

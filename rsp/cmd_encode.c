@@ -250,7 +250,6 @@ static int put_all(struct writer *w)
 	int rc = name_agrees(w->cmd) ? buf_put_text(w->out, name) : -EINVAL;
 
 	w->schema = w->cmd->spec->schema;
-	w->nums = rsp_schema_numbers(w->cmd->spec);
 	while (!rc && *w->schema) {
 		char k = *w->schema++;
 

@@ -17,8 +17,8 @@
  *	?  all that follows may be absent; present if its first argument is
  *
  * h H q o O u reach to the punctuation that comes next in the schema, or to the end; h H before T to a ; or the end.
- * Every digit is a hex digit. num[] is filled from left to right, after what the name itself says: Z and z their type,
- * D1 a 1. H says which; qXfer its object as text; c s C S the verb of actions[0].
+ * Every digit is a hex digit. num[] is filled from left to right. A name speaks too: Z and z say their type in num[0], D1 a 1
+ * there; H says which; qXfer its object as text; c s C S the verb of actions[0]. No schema touches what the name has said.
  *
  * Rows are in the order of their bytes. NOTHING is never sent to a target: what clients ask unbidden is query there,
  * because an empty answer does nothing; what no client sends any more keeps its effect, so that it shows. */
@@ -453,11 +453,6 @@ bool rsp_schema_fixed(char letter)
 bool rsp_schema_literal(char c)
 {
 	return c == ',' || c == ';' || c == ':' || c == '=';
-}
-
-unsigned rsp_schema_numbers(const struct rsp_spec *spec)
-{
-	return spec->op == RSP_OP_BREAK_SET || spec->op == RSP_OP_BREAK_CLEAR || spec->op == RSP_OP_DETACH;
 }
 
 bool rsp_schema_printable(struct span s)

@@ -14,7 +14,6 @@ void rsp_cmd_start(struct rsp_cmd *cmd, const struct rsp_spec *spec);
 unsigned rsp_schema_digits(char letter);
 bool rsp_schema_fixed(char letter);           /* exactly as many, zeros in front included */
 bool rsp_schema_literal(char c);              /* stands for itself */
-unsigned rsp_schema_numbers(const struct rsp_spec *spec); /* num[] that the name has filled */
 bool rsp_schema_text(struct span s);          /* printable ASCII without $ # } * */
 bool rsp_schema_printable(struct span s);     /* printable ASCII */
 bool rsp_range_fits(uint64_t addr, uint64_t len); /* does not wrap */
