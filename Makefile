@@ -25,6 +25,8 @@ FUZZOBJ = $(CORE:%.c=$(BUILD)/cov/%.o)
 
 all: $(BUILD)/kdgate
 
+-include scripts/targets.mk tests/tests.mk
+
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 

@@ -41,12 +41,16 @@ static int say(struct session *s, const struct session_news *news)
 	return rsp_say_reply(&s->out, &s->dialect, &s->cmd, news->reply);
 }
 
+/* The registers that come with a stop are a read like any other. */
 static int say_stop(struct session *s, const struct session_news *news)
 {
+	struct rsp_stop stop = *news->stop;
+
 	s->met = true;
-	s->stopped = news->stop->has_thread ? news->stop->thread : (struct rsp_thread){ 0 };
+	s->stopped = stop.has_thread ? stop.thread : (struct rsp_thread){ 0 };
 	s->general = s->stopped;
-	return rsp_say_stop(&s->out, &s->dialect, news->stop, news->threads, news->threads_n);
+	stop.regs_n = policy_grants(s->who.policy, RSP_EFF_REG_READ) ? stop.regs_n : 0;
+	return rsp_say_stop(&s->out, &s->dialect, &stop, news->threads, news->threads_n);
 }
 
 static int say_text(struct session *s, const struct session_news *news)
@@ -176,7 +180,7 @@ void session_text(struct session *s, struct span text)
 
 void session_refuse(struct session *s, const char *words)
 {
-	session_tell(s, SESSION_REFUSE, &(struct session_news){ .text = span_of(words) });
+	session_tell(s, SESSION_REFUSE, &(struct session_news){ .words = words });
 }
 
 void session_audit(const struct session *s, struct audit_event ev)

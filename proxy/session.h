@@ -45,7 +45,7 @@ enum session_event {
 	SESSION_RESUMED, /* the same, and the target will run */
 	SESSION_FOLLOWS, /* the next stop is the answer */
 	SESSION_REPLY,   /* .reply, the answer to .cmd */
-	SESSION_REFUSE,  /* .text: why .cmd is not done */
+	SESSION_REFUSE,  /* .words: why .cmd is not done */
 	SESSION_STATUS,  /* .stop, the answer to ? */
 	SESSION_STOP,    /* .stop: the target stopped */
 	SESSION_PRINT,   /* .text of the target's console */
@@ -60,6 +60,7 @@ struct session_news {
 	const struct rsp_thread *threads; /* with a stop: all there are, if that is known */
 	size_t threads_n;
 	struct span text;
+	const char *words; /* of a refusal */
 };
 
 /* What a step answers, besides 0 and -errno. */
@@ -86,6 +87,7 @@ struct session {
 	struct rsp_dialect dialect;
 	unsigned can;             /* of enum rsp_feature: what the client announced */
 	bool no_ack, greeted;     /* greeted: its first packet has come */
+	bool turned_away;         /* it came while the target was away; lldb must be told within a session */
 	bool met;                 /* it has been told a stop: it knows where the target stands */
 	struct rsp_cmd cmd;       /* borrows framer.body while QUEUED */
 	struct rsp_thread general, resume; /* the client's Hg and Hc */

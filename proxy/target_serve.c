@@ -128,16 +128,37 @@ static void away_words(const struct target *t, char *words, size_t size)
 	snprintf(words, size, "kdgate: target %s is away%s%s", t->setup.name, *t->why ? ": " : "", t->why);
 }
 
+/* lldb shows words only as the reason of a stop. So it is given one, of a target that is not there. */
+static int pretend(struct session *s, const char *words)
+{
+	static const struct rsp_thread one = { 0, 1 };
+	struct rsp_stop stop = { .code = 5, .has_thread = true, .thread = one, .words = words };
+	struct rsp_reply list = { .kind = RSP_REPLY_THREADS, .threads = &one, .threads_n = 1 };
+
+	if (s->cmd.op == RSP_OP_STATUS)
+		session_tell(s, SESSION_STATUS, &(struct session_news){ .stop = &stop });
+	else if (s->cmd.op == RSP_OP_THREADS_FIRST || s->cmd.op == RSP_OP_THREAD_CURRENT)
+		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &list });
+	else if (s->cmd.op == RSP_OP_SUPPORTED || s->cmd.op == RSP_OP_XFER_READ || s->cmd.op == RSP_OP_HOST_INFO)
+		session_unsupported(s);
+	else
+		session_refuse(s, words);
+	return 1;
+}
+
 /* Who comes while the target is away is told, and let go: it would only time out. */
-static int refuse_newcomer(struct target *t, struct session *s, uint64_t now)
+static int turn_away(struct target *t, struct session *s, uint64_t now)
 {
 	char words[RSP_ERROR_TEXT];
 
 	away_words(t, words, sizeof words);
-	log_line(LOG_LEVEL_NOTICE, "%s: client %llu (%s) is turned away: the target is away", t->setup.name,
-	         (unsigned long long)s->who.id, s->who.peer);
-	s->dialect.error_text = true; /* gdb reads it here, whether or not it announced that */
-	session_refuse(s, words);
+	if (!s->turned_away)
+		log_line(LOG_LEVEL_NOTICE, "%s: client %llu (%s) is turned away: the target is away", t->setup.name,
+		         (unsigned long long)s->who.id, s->who.peer);
+	s->turned_away = true;
+	if (s->dialect.lldb)
+		return pretend(s, words);
+	session_error(s, words);
 	session_leave(s, "the target is away", now);
 	return 1;
 }
@@ -160,7 +181,7 @@ static int wait_or_refuse(struct target *t, struct session *s, uint64_t now)
 	if (target_there(t))
 		return 0;
 	if (!s->met)
-		return late ? refuse_newcomer(t, s, now) : 0;
+		return late ? turn_away(t, s, now) : 0;
 	return t->state == TARGET_OPENING && !late ? 0 : refuse(s, words);
 }
 
@@ -170,6 +191,8 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 
 	if (!s || s->state != SESSION_QUEUED)
 		return 0;
+	if (s->turned_away)
+		return turn_away(t, s, now);
 	if (follows(t, s))
 		return follow(t, s);
 	if (target_there(t) && target_tell(t, s))

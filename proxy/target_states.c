@@ -68,7 +68,7 @@ static int met(struct target *t, uint64_t now)
 {
 	const struct backend_info *info = t->be->ops->info(t->be);
 
-	log_line(LOG_LEVEL_NOTICE, "%s: target found at %s, %s", t->setup.name, t->setup.address,
+	log_line(LOG_LEVEL_NOTICE, "%s: target found, %s", t->setup.name,
 	         info->was_running ? "it was running and is stopped now" : "stopped");
 	note(t, AUDIT_TARGET_FOUND, t->setup.address);
 	t->dial_ms = TARGET_DIAL_LEAST_MS;

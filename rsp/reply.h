@@ -34,6 +34,7 @@ struct rsp_stop {
 	uint64_t core;
 	enum rsp_stop_why why;
 	uint64_t addr;            /* of a watch */
+	const char *words;        /* what lldb shows as the reason; NULL: follows from the rest. Never parsed */
 	size_t regs_n;            /* expedited registers, those of known number only */
 	struct rsp_stop_reg {
 		unsigned num, len;

@@ -138,10 +138,22 @@ static int put_reason(struct buf *out, const struct rsp_dialect *d, const struct
 	return rc;
 }
 
+/* lldb shows the description in place of a reason of its own. */
+static int put_words(struct buf *out, const char *words)
+{
+	char room[RSP_ERROR_TEXT + 1];
+	int rc = buf_put_text(out, "reason:exception;description:");
+
+	rc = rc ? rc : hex_put(out, plain_words(room, sizeof room, span_of(words)));
+	return rc ? rc : buf_put_u8(out, ';');
+}
+
 static int put_lldb_reason(struct buf *out, const struct rsp_stop *s)
 {
 	const char *text = reasons[s->why].lldb;
 
+	if (s->words)
+		return put_words(out, s->words);
 	if (!text && s->code)
 		text = s->code == SIGNAL_TRAP ? "reason:trap;" : "reason:signal;";
 	return text ? buf_put_text(out, text) : 0;
@@ -252,6 +264,26 @@ static int say_bytes(struct buf *out, const struct rsp_cmd *cmd, struct span byt
 	return cmd->op == RSP_OP_MEM_READ_BIN ? say_binary(out, "b", bytes) : say_hex(out, "", bytes);
 }
 
+/* Every gdb reads E.text here; where memory and text are read, those before 16 take it for the data. */
+static bool reads_words(enum rsp_op op)
+{
+	static const bool reads[RSP_OPS] = {
+		[RSP_OP_REGS_READ] = true,  [RSP_OP_REGS_WRITE] = true, [RSP_OP_REG_READ] = true,      [RSP_OP_REG_WRITE] = true,
+		[RSP_OP_MEM_WRITE] = true,  [RSP_OP_RESUME] = true,     [RSP_OP_MEM_WRITE_BIN] = true, [RSP_OP_REVERSE] = true,
+		[RSP_OP_BREAK_SET] = true,  [RSP_OP_FOLLOW] = true,     [RSP_OP_BREAK_CLEAR] = true,   [RSP_OP_SUPPORTED] = true,
+	};
+
+	return reads[op];
+}
+
+static int say_error(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, const struct rsp_reply *reply)
+{
+	struct rsp_dialect here = *d;
+
+	here.error_text |= reads_words(cmd->op);
+	return rsp_say_error(out, &here, reply->code, reply->bytes);
+}
+
 int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, const struct rsp_reply *reply)
 {
 	switch (reply->kind) {
@@ -260,7 +292,7 @@ int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp
 	case RSP_REPLY_UNSUPPORTED:
 		return rsp_say_empty(out);
 	case RSP_REPLY_ERROR:
-		return rsp_say_error(out, d, reply->code, reply->bytes);
+		return say_error(out, d, cmd, reply);
 	case RSP_REPLY_BYTES:
 		return say_bytes(out, cmd, reply->bytes);
 	case RSP_REPLY_REGS:
