@@ -306,7 +306,6 @@ static int read_policies(struct parse *p)
 	rc = config_read(c, p->o->file, p->why, p->why_size);
 	if (rc)
 		return rc == -EINVAL ? -EBADMSG : rc;
-	memset(c->targets, 0, c->targets_n * sizeof *c->targets);
 	c->targets_n = 0;
 	return 0;
 }
