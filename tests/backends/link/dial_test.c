@@ -197,6 +197,38 @@ static void the_next_address(void **state)
 	assert_int_equal(tried, 2);
 }
 
+/* Who answers and hangs up before a word was said was there all the same. */
+static void hangs_up_at_once(void **state)
+{
+	char port[8] = "";
+	int listener = bound("127.0.0.1", true, port), rc = 0;
+	struct link *lk;
+
+	(void)state;
+	if (!hosts("127.0.0.1 localhost several\n127.0.0.2 several\n")) {
+		print_message("skipped: a private /etc/hosts needs root\n");
+		close(listener);
+		return;
+	}
+	assert_int_equal(link_tcp_dial(&lk, "several", port), 0);
+	for (int i = 0; i < 50 && rc == 0; i++) {
+		struct wait w = wait_none();
+		struct pollfd p;
+
+		link_wait(lk, &w);
+		p = (struct pollfd){ .fd = w.fd, .events = POLLIN };
+		if (poll(&p, 1, 20) > 0)
+			link_ready(lk);
+		rc = link_recv(lk, &in, 0);
+		if (i == 5)
+			close(accept(listener, NULL, NULL));
+	}
+	assert_int_equal(rc, -EPIPE);
+	assert_int_equal(link_recv(lk, &in, 0), -EPIPE);
+	link_destroy_stack(lk);
+	close(listener);
+}
+
 static void localhost_refuses(void **state)
 {
 	char port[8] = "";
@@ -257,7 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers), cmocka_unit_test(nobody_listens), cmocka_unit_test(localhost_is_several),
-		cmocka_unit_test(the_next_address),
+		cmocka_unit_test(the_next_address), cmocka_unit_test(hangs_up_at_once),
 		cmocka_unit_test(localhost_refuses), cmocka_unit_test(no_such_thing), cmocka_unit_test(unix_sockets),
 	};
 
