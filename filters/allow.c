@@ -226,7 +226,7 @@ static bool is_network_peer(const struct peer *peer)
 
 static bool fits_address(const struct allow_entry *e, const struct peer *peer)
 {
-	bool v4 = is_v4(&e->addr) && e->prefix >= V4_BITS;
+	bool v4 = is_v4(&e->addr); /* then its prefix is 96 at least: the ones before would be bits beyond it */
 	struct in6_addr net = peer->addr;
 
 	mask(&net, e->prefix);

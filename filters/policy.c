@@ -206,7 +206,7 @@ uint64_t policy_readable(const struct policy *p, uint64_t addr, uint64_t len)
 {
 	uint64_t may = 0, not = len;
 
-	if (!len || may_read(p, addr, len))
+	if (may_read(p, addr, len))
 		return len;
 	while (not - may > 1) {
 		uint64_t half = may + (not - may) / 2;

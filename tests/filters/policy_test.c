@@ -386,6 +386,7 @@ static void monitor_text_is_matched_whole(void **state)
 		{ "allow monitor match 'a\\*'", "a*", VERDICT_ALLOW, 1 },
 		{ "allow monitor match 'a\\*'", "ab", VERDICT_DENY, 0 },
 		{ "allow monitor match 'show *'", "show /etc/.hidden", VERDICT_ALLOW, 1 }, /* no path, no hidden files: text */
+		{ "allow monitor match 'show'", "show/etc", VERDICT_DENY, 0 },
 		{ "allow monitor match '*'", "", VERDICT_ALLOW, 1 },
 		{ "allow monitor match '*'", "anything; at all", VERDICT_ALLOW, 1 },
 		{ "allow monitor", "", VERDICT_ALLOW, 1 },
