@@ -57,16 +57,18 @@ struct rsp_expect {
 	enum rsp_form form;
 	size_t most;                /* decoded bytes: HEX BINARY CHUNK REGS TEXT FILE */
 	bool exact;                 /* HEX, REGS: no fewer either */
-	struct rsp_thread *threads; /* THREADS: where ids go, threads_max of them */
+	struct rsp_thread *threads; /* THREADS: where ids go, threads_max of them; those beyond are read and not kept */
 	size_t threads_max;
 };
 
 /* Parses the body of one packet, as TOLERANT framing delivered it (run-length gone, escapes not). The body is used up.
  * 0; -EBADMSG: not what such a request can be answered with. Errors (E01, E.text, E01;hex) and the empty packet are
- * accepted for every form but STOP, where the empty packet is not. STOP fills *stop, which others leave alone. */
+ * accepted for every form but STOP, where the empty packet is not. STOP fills *stop, which others leave alone. An O packet
+ * is OUTPUT for MONITOR and STOP; THREADS takes QC and one id as well. .bytes of FILE has a NULL .p where nothing was attached. */
 int rsp_reply_parse(uint8_t *body, size_t len, const struct rsp_expect *want, struct rsp_reply *reply, struct rsp_stop *stop) MUST_USE;
 
-/* A stop reply alone. Known keys only are kept; a key that is none is dropped, a known one with a bad value is -EBADMSG. */
+/* A stop reply alone. Known keys only are kept; a key that is none is dropped, a known one with a bad value is -EBADMSG.
+ * The first reason counts, and the first watched address. Whether there is a register of that number is not asked here. */
 int rsp_stop_parse(struct span body, struct rsp_stop *stop) MUST_USE;
 
 /* How one client wants things written. */
@@ -86,7 +88,8 @@ int rsp_say_error(struct buf *out, const struct rsp_dialect *d, unsigned code, s
 int rsp_say_output(struct buf *out, struct span text) MUST_USE;   /* one O packet */
 int rsp_say_stop(struct buf *out, const struct rsp_dialect *d, const struct rsp_stop *stop, const struct rsp_thread *threads, size_t n) MUST_USE; /* threads: for list_threads; may be NULL */
 
-/* Any reply to the command it answers: hex for m, b and bytes for x, QC, chunks... STOP is not for this. */
+/* Any reply to the command it answers: hex for m, b and bytes for x, QC, chunks... STOP is not for this: -EINVAL.
+ * A thread list that does not fit is cut to what fits, at most 4 KiB. */
 int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, const struct rsp_reply *reply) MUST_USE;
 
 #endif

@@ -50,8 +50,8 @@ static const struct vector {
 	{ "registers, one byte off", RSP_FORM_REGS, 4, true, BYTES("0011223344"), BAD, 0, BYTES("") },
 	{ "registers, one byte short", RSP_FORM_REGS, 4, true, BYTES("001122"), BAD, 0, BYTES("") },
 	{ "registers, half", RSP_FORM_REGS, 4, false, BYTES("001"), BAD, 0, BYTES("") },
-	{ "registers, half a byte unavailable", RSP_FORM_REGS, 2, true, BYTES("x0"), BAD, 0, BYTES("") },
-	{ "registers, the other half", RSP_FORM_REGS, 2, true, BYTES("0x"), BAD, 0, BYTES("") },
+	{ "registers, half a byte unavailable", RSP_FORM_REGS, 1, true, BYTES("x0"), BAD, 0, BYTES("") },
+	{ "registers, the other half", RSP_FORM_REGS, 1, true, BYTES("0x"), BAD, 0, BYTES("") },
 	{ "registers, capital X", RSP_FORM_REGS, 1, true, BYTES("XX"), BAD, 0, BYTES("") },
 
 	{ "binary", RSP_FORM_BINARY, 4, false, BYTES("b\x00}\x03}]z"), 0, RSP_REPLY_BYTES, BYTES("\0#}z") },

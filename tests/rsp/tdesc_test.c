@@ -295,6 +295,8 @@ static void hostile_xml(void **state)
 	refuses("<target><xi:include href='a:b'/></target>", -EBADMSG, "name of an included");
 	refuses("<target><xi:include href='a#b'/></target>", -EBADMSG, "name of an included");
 	refuses("<target><xi:include href=''/></target>", -EBADMSG, "name of an included");
+	refuses("<target><xi:include href='1234567890123456789012345678901234567890123456789012345678901234'/></target>", -EBADMSG, "name of an");
+	refuses("<target><xi:include href='123456789012345678901234567890123456789012345678901234567890123'/></target>", -EBADMSG, "missing");
 }
 
 static void hostile_features(void **state)
@@ -319,6 +321,8 @@ static void hostile_features(void **state)
 	feature_refuses("<vector id='v' type='uint8' count='65537'/>", "elements");
 	feature_refuses("<vector id='v' type='uint8' count='65536'/><vector id='w' type='v' count='65536'/>", "too large");
 	feature_refuses("<vector id='raw3' type='uint8' count='4'/><vector id='raw3' type='raw3' count='65536'/>", "too large");
+	feature_refuses("<vector id='v' type='uint8' count='65536'/><union id='u'><field name='a' type='v'/></union>"
+			"<struct id='s'><field name='a' type='v'/><field name='b' type='u'/></struct>", "too large");
 	feature_refuses("<union id='u'/>", "without size");
 	feature_refuses("<union id='u'><field name='a' type='u'/></union>", "unknown");
 	feature_refuses("<union id='u'><field name='a'/></union>", "unknown");
