@@ -45,7 +45,7 @@ static const char *remedy_of(int error)
 		{ ENOENT, "its directory is not there: make it first" },
 		{ ENOTDIR, "its directory is not one" },
 		{ EROFS, "choose a place that can be written, such as /run" },
-		{ EBUSY, "its file was exchanged for another while it was made: choose a directory where only this user may write" },
+		{ EBUSY, "somebody exchanged its file: choose a directory where only this user may write" },
 		{ EPERM, "this user may not give a file to that group" },
 	};
 

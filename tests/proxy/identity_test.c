@@ -345,7 +345,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_of_ours), cmocka_unit_test(tcp_of_somebody_else), cmocka_unit_test(both_ways_of_asking),
 		cmocka_unit_test(who_vanished_is_nobody), cmocka_unit_test(half_closed_is_nobody), cmocka_unit_test(not_accepted_is_nobody),
-		cmocka_unit_test(unix_sockets), cmocka_unit_test(unix_of_somebody_else), cmocka_unit_test(what_is_no_peer), cmocka_unit_test(standard_input),
+		cmocka_unit_test(unix_sockets), cmocka_unit_test(unix_of_somebody_else), cmocka_unit_test(what_is_no_peer),
+		cmocka_unit_test(standard_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
