@@ -105,8 +105,20 @@ static bool follows(const struct target *t, const struct session *s)
 	return runs && (s->cmd.op == RSP_OP_RESUME || s->cmd.op == RSP_OP_REVERSE || s->cmd.op == RSP_OP_STATUS);
 }
 
+/* lldb does not wait for a first stop; it is given one that is none, and reads nothing until it follows to the next. */
+static int pretend_stop(struct target *t, struct session *s)
+{
+	struct rsp_stop stop = { .code = 5, .has_thread = t->stop.has_thread, .thread = t->stop.thread,
+	                         .words = "kdgate: the target is running; continue follows it to its next stop" };
+
+	session_tell(s, SESSION_STATUS, &(struct session_news){ .stop = &stop });
+	return 1;
+}
+
 static int follow(struct target *t, struct session *s)
 {
+	if (s->cmd.op == RSP_OP_STATUS && s->role != SESSION_CONTROLLER && s->dialect.lldb)
+		return pretend_stop(t, s);
 	if (s->cmd.op == RSP_OP_STATUS && s->role == SESSION_CONTROLLER)
 		t->be->ops->interrupt(t->be);
 	session_tell(s, SESSION_FOLLOWS, NULL);

@@ -107,6 +107,15 @@ static bool unsupported(struct target *t, struct session *s)
 	return true;
 }
 
+/* Only non-stop has a use for vCtrlC; what stands is stopped already. */
+static bool on_ctrl_c(struct target *t, struct session *s)
+{
+	if (t->state == TARGET_RUNNING)
+		return false;
+	session_ok(s);
+	return true;
+}
+
 static bool on_status(struct target *t, struct session *s)
 {
 	struct session_news news = { .stop = &t->stop, .threads = t->threads, .threads_n = t->threads_known ? t->threads_n : 0 };
@@ -117,9 +126,15 @@ static bool on_status(struct target *t, struct session *s)
 	return true;
 }
 
+/* lldb asks for threads before it asks whether the target stands. Where it may not stop it, it is told of the last. */
+static bool tells_threads(const struct target *t, const struct session *s)
+{
+	return t->state != TARGET_RUNNING || (s->role != SESSION_CONTROLLER && !s->met);
+}
+
 static bool on_current(struct target *t, struct session *s)
 {
-	if (!t->stop.has_thread || t->state == TARGET_RUNNING)
+	if (!t->stop.has_thread || !tells_threads(t, s))
 		return false;
 	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = &t->stop.thread, .threads_n = 1 });
 	return true;
@@ -127,9 +142,12 @@ static bool on_current(struct target *t, struct session *s)
 
 static bool on_threads(struct target *t, struct session *s)
 {
-	if (!t->threads_known || t->state == TARGET_RUNNING)
+	bool last = t->state == TARGET_RUNNING && t->stop.has_thread;
+
+	if (!tells_threads(t, s) || (!last && !t->threads_known))
 		return false;
-	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = t->threads, .threads_n = t->threads_n });
+	tell_reply(s, last ? (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = &t->stop.thread, .threads_n = 1 } :
+	                     (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = t->threads, .threads_n = t->threads_n });
 	return true;
 }
 
@@ -146,6 +164,7 @@ bool target_tell(struct target *t, struct session *s)
 	static bool (*const tells[RSP_OPS])(struct target *, struct session *) = {
 		[RSP_OP_SUPPORTED] = on_supported,   [RSP_OP_XFER_READ] = on_xfer,     [RSP_OP_XFER_WRITE] = unsupported,
 		[RSP_OP_HOST_INFO] = on_host_info,   [RSP_OP_PROCESS_INFO] = unsupported, [RSP_OP_STATUS] = on_status,
+		[RSP_OP_CTRL_C] = on_ctrl_c,
 		[RSP_OP_THREAD_CURRENT] = on_current, [RSP_OP_THREADS_FIRST] = on_threads, [RSP_OP_THREADS_NEXT] = on_threads_next,
 	};
 
