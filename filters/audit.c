@@ -10,7 +10,8 @@
 
 /* What is kept of each string. JSON doubles quotes and backslashes: twice their sum, and the rest of the line at its
  * longest, is less than AUDIT_LINE. */
-enum { MAX_STAMP = 32, MAX_TARGET = 64, MAX_WHO = 160, MAX_POLICY = 64, MAX_EFFECT = 16, MAX_PACKET = 240, MAX_TEXT = 312, MAX_REST = 256 };
+enum { MAX_STAMP = 32, MAX_TARGET = 64, MAX_WHO = 160, MAX_POLICY = 64, MAX_EFFECT = 16, MAX_PACKET = 240, MAX_TEXT = 312 };
+enum { MAX_REST = 256 };
 _Static_assert(2 * (MAX_STAMP + MAX_TARGET + MAX_WHO + MAX_POLICY + MAX_EFFECT + MAX_PACKET + MAX_TEXT) + MAX_REST <= AUDIT_LINE,
 	       "an audit line holds its longest strings");
 

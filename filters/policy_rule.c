@@ -11,7 +11,9 @@
 #include <string.h>
 
 /* What a range can be about: no command with only other effects has an address. */
-enum { PLACED = RSP_EFF_QUERY | RSP_EFF_MEM_READ | RSP_EFF_MEM_WRITE | RSP_EFF_REG_WRITE | RSP_EFF_BREAK | RSP_EFF_RUN | RSP_EFF_FLASH };
+enum {
+	PLACED = RSP_EFF_QUERY | RSP_EFF_MEM_READ | RSP_EFF_MEM_WRITE | RSP_EFF_REG_WRITE | RSP_EFF_BREAK | RSP_EFF_RUN | RSP_EFF_FLASH
+};
 enum { SHOWN = 48 };
 
 struct reader {
@@ -113,7 +115,7 @@ static int read_effects(struct reader *r, struct policy_rule *rule)
 		rule->effects |= effect;
 		cursor_take(&r->c, word.len);
 	}
-	return rule->effects ? 0 : wrong(r, "the rule names no effect; expected allow or deny, and then effects, such as mem.read, or all");
+	return rule->effects ? 0 : wrong(r, "the rule names no effect; expected allow or deny, and then effects, such as mem.read");
 }
 
 static uint64_t read_address(struct cursor *c)

@@ -413,7 +413,10 @@ static void monitor_text_is_matched_whole(void **state)
 /* One byte that is not printable ASCII, anywhere, and no policy lets the text pass. */
 static void monitor_text_is_plain(void **state)
 {
-	static const char *const policies[] = { "allow all", "allow monitor", "allow monitor match '*'", "allow monitor match 'help*' '*'", "deny monitor match 'x'\nallow monitor" };
+	static const char *const policies[] = {
+		"allow all", "allow monitor", "allow monitor match '*'", "allow monitor match 'help*' '*'",
+		"deny monitor match 'x'\nallow monitor",
+	};
 	char text[8];
 
 	(void)state;
