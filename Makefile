@@ -25,32 +25,43 @@ FUZZOBJ = $(CORE:%.c=$(BUILD)/cov/%.o)
 
 all: $(BUILD)/kdgate
 
+# V=1 shows the commands
+Q = $(if $(V),,@)
+say = @echo "  $(1)	$(patsubst $(BUILD)/%,%,$@)"
+
 -include scripts/targets.mk tests/tests.mk
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BUILD)/kdgate: $(OBJ)
-	$(CC) $(CFLAGS) $(LINK) $^ $(LIBS) -o $@
+	$(call say,link)
+	$(Q)$(CC) $(CFLAGS) $(LINK) $^ $(LIBS) -o $@
 $(BUILD)/kdgate-san: $(CORE:%.c=$(BUILD)/san/%.o) $(BUILD)/san/proxy/loop.o $(BUILD)/san/proxy/main.o
-	$(CC) -g $(SAN) $^ $(LIBS) -o $@
+	$(call say,link)
+	$(Q)$(CC) -g $(SAN) $^ $(LIBS) -o $@
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(HARD) $(CFLAGS) -c $< -o $@
+	$(call say,cc)
+	$(Q)$(CC) $(ALL) $(HARD) $(CFLAGS) -c $< -o $@
 $(BUILD)/san/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(SAN) -O1 -g -c $< -o $@
+	$(call say,cc)
+	$(Q)$(CC) $(ALL) $(SAN) -O1 -g -c $< -o $@
 $(BUILD)/cov/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(ALL) $(SAN) -fsanitize=fuzzer-no-link -O1 -g -c $< -o $@
+	$(call say,cc)
+	$(Q)$(CLANG) $(ALL) $(SAN) -fsanitize=fuzzer-no-link -O1 -g -c $< -o $@
 
 $(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(FUZZOBJ)
 	@mkdir -p $(@D)
-	$(CLANG) $(ALL) $(SAN) -fsanitize=fuzzer -O1 -g $^ $(LIBS) -o $@
+	$(call say,fuzz)
+	$(Q)$(CLANG) $(ALL) $(SAN) -fsanitize=fuzzer -O1 -g $(filter %.c %.o,$^) $(LIBS) -o $@
 $(BUILD)/tests/%_test: tests/%_test.c $(SANOBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(SAN) -O1 -g $^ -lcmocka $(LIBS) -o $@
+	$(call say,test)
+	$(Q)$(CC) $(ALL) $(SAN) -O1 -g $(filter %.c %.o,$^) -lcmocka $(LIBS) -o $@
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

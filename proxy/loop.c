@@ -286,6 +286,7 @@ static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)w, (void)revents;
 	audit_log_reopen(&lp->gate->audit);
+	audit_health(lp, clock_ms());
 }
 
 static void start_signal(struct loop *lp, ev_signal *w, void (*cb)(struct ev_loop *, ev_signal *, int), int signum)

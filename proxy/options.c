@@ -337,20 +337,24 @@ static int check_sockets(struct parse *p)
 	return config_refuse(p->why, p->why_size, "--socket-mode and --socket-group are for Unix sockets; expected --listen unix:PATH");
 }
 
+/* gdb's habit, 1234, is often where the target's own stub listens. */
+static const char *usual_listener(const struct config_target *t)
+{
+	return t->addr.kind == ADDR_TCP && addr_is_local(&t->addr) && !strcmp(t->addr.port, "1234") ?
+		       "tcp:127.0.0.1:2345" : "tcp:127.0.0.1:1234";
+}
+
 static int finish_run(struct parse *p, const char *text)
 {
 	struct config_target *t = p->target;
-	int rc;
+	int rc = config_target_text(t, text, p->why, p->why_size);
 
-	if (!t->listeners_n) {
-		rc = take_listen(p, "tcp:127.0.0.1:1234");
-		if (rc)
-			return config_refuse(p->why, p->why_size, "%s", p->what);
-	}
+	if (rc)
+		return rc;
 	snprintf(t->name, sizeof t->name, "%.*s", (int)sizeof t->name - 1, text);
-	rc = config_target_text(t, text, p->why, p->why_size);
-	if (!rc)
-		rc = check_sockets(p);
+	if (!t->listeners_n && take_listen(p, usual_listener(t)) < 0)
+		return config_refuse(p->why, p->why_size, "%s", p->what);
+	rc = check_sockets(p);
 	if (rc)
 		return rc;
 	p->o->config.targets_n = 1;

@@ -78,6 +78,25 @@ static void test_defaults(void **state)
 	options_fini(&l.o);
 }
 
+/* gdb's own port may be where the target's stub listens already. */
+static void test_default_listener(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "rsp+tcp:127.0.0.1:1234", "tcp:127.0.0.1:2345" },
+		{ "rsp+tcp:[::1]:1234", "tcp:127.0.0.1:2345" },
+		{ "rsp+tcp:127.0.0.1:3333", "tcp:127.0.0.1:1234" },
+		{ "rsp+unix:/x", "tcp:127.0.0.1:1234" },
+	};
+	static struct line l;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		good(&l, cases[i][0]);
+		assert_string_equal(listener(&l, 0)->addr.text, cases[i][1]);
+		options_fini(&l.o);
+	}
+}
+
 static void test_everything(void **state)
 {
 	static struct line l;
@@ -227,7 +246,7 @@ static const struct {
 	{ "rsp+unix:/x --listen stdio --socket-mode 0660", "--listen stdio has no mode and no group; expected them with unix:PATH only" },
 	{ "rsp+unix:/x --listen tls:0.0.0.0:1", "--listen: tls:0.0.0.0:1: this version does not have tls yet; expected tcp:ADDRESS:PORT, unix:PATH or stdio" },
 	{ "kd+serial:/dev/x", "kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp+tcp:127.0.0.1:1234", "--listen tcp:127.0.0.1:1234 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
+	{ "rsp+tcp:127.0.0.1:1234 --listen tcp:127.0.0.1:1234", "--listen tcp:127.0.0.1:1234 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
 	{ "rsp+unix:/x --listen stdio --listen stdio", "--listen stdio is taken by listener stdio of target rsp+unix:/x; expected another address" },
 	{ "rsp+unix:/x --listen stdio --audit -", "--listen stdio needs standard output, and so does the audit; expected a file for the audit" },
 };
@@ -311,7 +330,8 @@ static void test_policies_of_a_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_everything), cmocka_unit_test(test_each_its_own), cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_default_listener), cmocka_unit_test(test_everything), cmocka_unit_test(test_each_its_own), cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_texts),    cmocka_unit_test(test_refuses),    cmocka_unit_test(test_plain),        cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_policies_of_a_file),
 	};
