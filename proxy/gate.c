@@ -117,7 +117,7 @@ void gate_fini(struct gate *g)
 
 static void turned_away(struct gate_target *gt, const struct peer *peer, const char *why)
 {
-	char who[ALLOW_TEXT];
+	char who[SESSION_PEER];
 
 	peer_show(peer, who, sizeof who);
 	log_line(LOG_LEVEL_NOTICE, "%s: %s is turned away: %s", gt->config->name, who, why);

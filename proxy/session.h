@@ -14,6 +14,7 @@ struct link;
 struct audit_log;
 
 enum {
+	SESSION_PEER = 192,
 	SESSION_PACKET = 16384, /* what a client may send, and is told */
 	SESSION_OUT = 131072,
 	SESSION_HELD = 16384,   /* console text that waits */
@@ -71,7 +72,7 @@ enum session_role { SESSION_OBSERVER, SESSION_CONTROLLER };
 /* Whose connection it is, and what comes with it. */
 struct session_who {
 	uint64_t id;              /* from 1 */
-	char peer[ALLOW_TEXT];    /* peer_show */
+	char peer[SESSION_PEER];  /* peer_show */
 	const char *target;       /* its name; borrowed */
 	const struct policy *policy; /* borrowed */
 	struct audit_log *audit;  /* borrowed */

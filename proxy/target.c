@@ -38,67 +38,6 @@ void target_ready(struct target *t)
 		t->be->ops->ready(t->be);
 }
 
-struct session *target_leader(const struct target *t)
-{
-	for (unsigned i = 0; i < t->slots_n; i++) {
-		struct session *s = t->slots[i];
-
-		if (s && s->role == SESSION_CONTROLLER && session_lives(s))
-			return s;
-	}
-	return NULL;
-}
-
-static void lead(struct target *t, struct session *s)
-{
-	s->role = SESSION_CONTROLLER;
-	t->release = false;
-	log_line(LOG_LEVEL_INFO, "%s: client %llu (%s) controls the target", t->setup.name, (unsigned long long)s->who.id, s->who.peer);
-}
-
-int target_join(struct target *t, struct session *s)
-{
-	unsigned count = 0, free_slot = TARGET_SLOTS;
-
-	for (unsigned i = TARGET_SLOTS; i-- > 0;) {
-		count += t->slots[i] != NULL;
-		free_slot = t->slots[i] ? free_slot : i;
-	}
-	if (count >= t->setup.max_clients || free_slot == TARGET_SLOTS)
-		return -EUSERS;
-	t->slots[free_slot] = s;
-	t->slots_n = free_slot < t->slots_n ? t->slots_n : free_slot + 1;
-	if (!target_leader(t) && policy_grants(s->who.policy, RSP_EFF_RUN))
-		lead(t, s);
-	return 0;
-}
-
-/* The oldest that may. */
-static void next_leader(struct target *t)
-{
-	struct session *best = NULL;
-
-	for (unsigned i = 0; i < t->slots_n; i++) {
-		struct session *s = t->slots[i];
-
-		if (s && session_lives(s) && policy_grants(s->who.policy, RSP_EFF_RUN) && (!best || s->who.id < best->who.id))
-			best = s;
-	}
-	if (best)
-		lead(t, best);
-	else
-		t->release = t->setup.run_on_disconnect;
-}
-
-void target_part(struct target *t, const struct session *s)
-{
-	for (unsigned i = 0; i < t->slots_n; i++)
-		if (t->slots[i] == s) {
-			breaks_leave(&t->breaks, i);
-			t->slots[i] = NULL;
-		}
-}
-
 void target_close(struct target *t, uint64_t now)
 {
 	if (t->closing)
@@ -144,16 +83,6 @@ static int target_to_clients(struct target *t, uint64_t now)
 	return heard(t, rc < 0 ? TARGET_GONE : said[rc], now);
 }
 
-/* A client that leaves takes its breakpoints and, if it had it, the control with it. */
-static void let_go(struct target *t, struct session *s, unsigned slot)
-{
-	breaks_leave(&t->breaks, slot);
-	if (s->role != SESSION_CONTROLLER)
-		return;
-	s->role = SESSION_OBSERVER;
-	next_leader(t);
-}
-
 static int client_to_target(struct target *t, unsigned slot, uint64_t now)
 {
 	struct session *s = t->slots[slot];
@@ -164,7 +93,7 @@ static int client_to_target(struct target *t, unsigned slot, uint64_t now)
 		t->be->ops->interrupt(t->be);
 	}
 	if (s && !session_lives(s))
-		let_go(t, s, slot);
+		target_let_go(t, s, slot);
 	return rc != 0;
 }
 

@@ -64,7 +64,7 @@ void target_fini(struct target *t); /* sessions are the caller's */
 
 /* Controller: the first that may run the target; the others observe. -EUSERS: no room. */
 int target_join(struct target *t, struct session *s) MUST_USE;
-void target_part(struct target *t, const struct session *s); /* only before s is freed, not in a turn */
+void target_part(struct target *t, struct session *s); /* only before s is freed, not in a turn */
 
 /* The program ends: breakpoints out, the target left running, TARGET_CLOSED. Clients are let go. */
 void target_close(struct target *t, uint64_t now);
@@ -76,7 +76,7 @@ void target_ready(struct target *t);             /* the backend's descriptor wok
 struct wait target_wait(const struct target *t); /* without its sessions' */
 void target_reap(struct target *t);              /* nothing of the target may be on the stack */
 
-/* Between target's own files: the states (target_states.c), what is done for the clients (target_serve.c), what is
+/* Between target's own files: who sits at it (target_seats.c), the states (target_states.c), what is done for the clients (target_serve.c), what is
  * told of the target itself (target_tell.c). */
 enum target_event {
 	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_TEXT,
@@ -86,6 +86,7 @@ enum target_event {
 void target_event(struct target *t, enum target_event ev, uint64_t now);
 int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
 struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
+void target_let_go(struct target *t, struct session *s, unsigned slot); /* it leaves: its breakpoints and its lead end */
 bool target_there(const struct target *t);                 /* met, and not lost */
 
 /* Answers what can be told without asking the target. false: it must be asked. */
