@@ -373,12 +373,12 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
 	struct buf *body;
-	int rc = wire_pull(&b->wire, &body, now);
+	int got = wire_pull(&b->wire, &body, now), rc;
 
-	if (rc < 0)
+	if (got < 0)
 		b->why = b->wire.why;
-	if (rc)
-		return rc < 0 ? rc : states[b->state].hear(b, body, news);
+	if (got < 0 || body)
+		return got < 0 ? got : states[b->state].hear(b, body, news);
 	rc = states[b->state].say(b, now);
 	if (rc)
 		return rc;
@@ -387,7 +387,8 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 		return rc;
 	if (rc && b->state == S_GOING)
 		return say_going(b, now);
-	return unanswered(b, news);
+	rc = unanswered(b, news);
+	return rc == BACKEND_NONE && got ? BACKEND_MOVED : rc;
 }
 
 static bool only_continues(const struct rsp_cmd *cmd)

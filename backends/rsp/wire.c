@@ -147,20 +147,18 @@ static int on_event(struct wire *w, enum rsp_event ev)
 
 int wire_pull(struct wire *w, struct buf **body, uint64_t now)
 {
-	int rc = w->in.len ? 1 : link_recv(w->link, &w->in, now);
+	int got = w->in.len ? 1 : link_recv(w->link, &w->in, now), rc = 0;
 	enum rsp_event ev;
 
-	while (rc == 1 && w->in.len) {
+	*body = NULL;
+	while (got == 1 && !rc && w->in.len) {
 		rc = buf_pull(&w->in, rsp_framer_feed(&w->framer, buf_span(&w->in), &ev));
 		if (!rc)
 			rc = on_event(w, ev);
-		if (rc) {
-			*body = &w->framer.body;
-			return rc;
-		}
-		rc = 1;
 	}
-	return rc < 0 ? rc : 0;
+	if (rc == 1)
+		*body = &w->framer.body;
+	return rc ? rc : got;
 }
 
 void wire_wait(const struct wire *w, struct wait *wt)

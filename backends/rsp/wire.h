@@ -34,7 +34,7 @@ bool wire_idle(const struct wire *w);      /* everything has gone */
 
 int wire_push(struct wire *w, uint64_t now) MUST_USE; /* 1 all gone, 0 nothing to do or not now, -errno */
 
-/* 1: a packet, in *body, until the next call. 0: nothing now. -errno. */
+/* 1: a packet, in *body, until the next call; or bytes that make none yet, *body is NULL. 0: nothing now. -errno. */
 int wire_pull(struct wire *w, struct buf **body, uint64_t now) MUST_USE;
 void wire_wait(const struct wire *w, struct wait *wt);
 
