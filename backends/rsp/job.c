@@ -122,6 +122,7 @@ static void copy_cmd(struct rsp_cmd *to, const struct rsp_cmd *from)
 	memcpy(to->actions, from->actions, from->actions_n * sizeof *from->actions);
 	memcpy(to->ranges, from->ranges, from->ranges_n * sizeof *from->ranges);
 	to->thread.pid = 0; /* one target is one process: ids are spoken without it */
+	to->has_thread = from->has_thread && !traits[from->op].general; /* lldb's suffix: said by Hg */
 	for (size_t i = 0; i < to->actions_n; i++)
 		to->actions[i].thread.pid = 0;
 }
