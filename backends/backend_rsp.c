@@ -304,14 +304,11 @@ static int done(struct backend_rsp *b, struct backend_news *news)
 	return enter(b, S_IDLE, BACKEND_REPLY);
 }
 
-/* What is no answer: a stop that nobody asked for is passed over; for anything else the client gets an error. */
-static int nonsense(struct backend_rsp *b, const struct buf *body, struct backend_news *news)
+/* What is no answer at all. */
+static int nonsense(struct backend_rsp *b, struct backend_news *news)
 {
 	static const char words[] = "the target's answer makes no sense";
-	struct rsp_stop stop;
 
-	if (rsp_stop_parse(buf_span(body), &stop) == 0)
-		return stray(b);
 	if (++b->lies > LIES_MAX)
 		return fails(b, "its answers make no sense");
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = 1, .bytes = span_of(words) };
@@ -320,10 +317,12 @@ static int nonsense(struct backend_rsp *b, const struct buf *body, struct backen
 
 static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news)
 {
+	struct rsp_stop stop;
+	bool stops = rsp_stop_parse(buf_span(body), &stop) == 0; /* asked now: the answer is used up */
 	int rc = job_answer(&b->job, &b->stub, body, &news->reply);
 
-	if (rc == -EBADMSG)
-		return nonsense(b, body, news);
+	if (rc == -EBADMSG) /* a stop that nobody asked for is passed over */
+		return stops ? stray(b) : nonsense(b, news);
 	b->lies = b->strays = 0;
 	if (rc == 0)
 		return enter(b, S_ASK, BACKEND_MOVED);
