@@ -22,7 +22,7 @@ SEED = secrets.randbelow(1 << 32) if SEED == "new" else int(SEED)
 
 NUM = r"(?:0|[1-9a-f][0-9a-f]{0,15})"
 ID = rf"(?:p(?:{NUM}|-1)\.)?(?:{NUM}|-[1-9a-f][0-9a-f]{{0,7}})"
-ONCE = [r"qSupported(?::[\w+=;.-]+)?", r"QStartNoAckMode", r"\?", r"vCont\?"]    # once for each connection to the stub
+ONCE = [r"qSupported(?::[\w+=;,.-]+)?", r"QStartNoAckMode", r"\?", r"vCont\?"]    # once for each connection to the stub
 ALLOWED = [rf"m{NUM},{NUM}", r"g", rf"p{NUM}",
            rf"H[gc]{ID}", rf"T{ID}", r"qC", r"qfThreadInfo", r"qsThreadInfo", rf"qThreadExtraInfo,{ID}",
            rf"qXfer:features:read:[\w.-]+:{NUM},{NUM}", rf"qXfer:(?:memory-map|threads):read::{NUM},{NUM}", r"qAttached(?::[0-9a-f]+)?"]

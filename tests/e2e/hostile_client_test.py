@@ -12,7 +12,7 @@ import pytest
 import rsp_client
 from gate import until
 from rsp_client import Client, Closed, dial, frame
-from sim_gate import SimGate, gated, sim  # noqa: F401
+from sim_gate import gated, sim  # noqa: F401
 
 # Well framed, of packets that debug allows, and wrong. None may reach the target in any form.
 MALFORMED = """m11111111100007ffff000,4|mfffffffffffffff0,20|m 1000,4|m0x1000,0x4|m-1,4|m+1,4|m1000,4;x|m1000|m,4|m1000,|m1000,100000004|m1000:9,4
@@ -20,7 +20,7 @@ M1000,4:112233|M1000,4:1122334455|M1000,4:zzzzzzzz|M1000,4:zz|X1000,2:a|X1000,2:
 Z5,1000,1|Z0,1000|Z0,1000,1;X1,00|Z0,1000,1;cmds:1,X1,00|Z0,1000,1,1|vCont;x|vCont;|vCont;c:p-1.5|vCont;C|vCont;c:1:2|vCont;;c|Hg0junk|Hg|H|Hx1|T|T1.1
 c-1|c0x10|cg|s10000000000000000|C|Czz|C0b;|S|qRcmd,0|qRcmd,zz|qXfer:features:read:target.xml:0|qXfer:features:read:target.xml:-1,10
 qCRC:1000|qSearch:memory:1000;10|qThreadExtraInfo,|D;|vKill|vKill;x|vFile:open:2f,0|vFile:close:|MultiMemRead:ranges:""".replace("\n", "|").split("|")
-UNKNOWN = ["qCxyz", "qSupportedX", "??", "?zz", "gg", "gfoo", "!zz", "vContX;c", "vCont?x", "QStartNoAckModeX", "3", "y", "_", "kX", " m1000,4", "vCont", "jc", "m1000,4".upper()]
+UNKNOWN = ["qCxyz", "qSupportedX", "??", "?zz", "gg", "gfoo", "!zz", "vContX;c", "vCont?x", "QStartNoAckModeX", "3", "y", "_", "kX", " m1000,4", "jc"]
 BROKEN = [b"$m10* ,4#d5", b"$}M1000,4:11223344#" + b"%02x" % rsp_client.checksum(b"}M1000,4:11223344"), b"$m10$00,4#b2", b"$M1000,1:00#zz", b"$M1000,1:00#0g",
           frame(b"M1000,1:0}"), frame(b"M1000,1:}a0"), b"%M1000,1:00#e8", b"$M1000,1:0\x000#e8"]
 TOUCH = ("M", "X", "G", "P", "Z", "z", "c", "s", "C", "S", "vC", "qR", "D", "k", "H")
@@ -170,32 +170,13 @@ def test_slow_clients_are_shown_out_and_disturb_nobody(sim):  # noqa: F811
     assert not s.faults() and s.stub.state()["running"] == 0
 
 
-def connect_many(address, n):
-    sockets = []
-    for _ in range(n):
-        try:
-            sockets.append(dial(address, 2))
-        except OSError:
-            pass
+def connect_at_once(address, n):
+    host, _, port = address.rpartition(":")
+    sockets = [socket.socket() for _ in range(n)]
+    for x in sockets:
+        x.setblocking(False)
+        x.connect_ex((host, int(port)))
     return sockets
-
-
-def ends_soon(sockets, seconds=3):
-    """How many of them the other end has closed."""
-    end = time.monotonic() + seconds
-    closed = set()
-    while len(closed) < len(sockets) and time.monotonic() < end:
-        for x in sockets:
-            x.setblocking(False)
-            try:
-                if x not in closed and x.recv(1) == b"":
-                    closed.add(x)
-            except BlockingIOError:
-                pass
-            except OSError:
-                closed.add(x)
-        time.sleep(0.02)
-    return len(closed)
 
 
 @pytest.mark.seconds(90)
@@ -203,12 +184,13 @@ def test_a_thousand_connections_at_once(sim):  # noqa: F811
     s = sim(profile="gdbserver")
     honest = s.attach()
     before, memory = descriptors(s), resident(s)
-    sockets = connect_many(s.debug, 1000)
-    assert len(sockets) >= 900
-    assert ends_soon(sockets) >= len(sockets) - 32       # 32: --max-clients
-    assert descriptors(s) <= before + 40 and resident(s) < memory + 32 * 1024
-    assert honest.ask("m1000,4") == s.word()             # who was there stays served
-    assert s.gate.audit(event="refuse") or "refuse" in s.gate.log()
+    sockets, end, most = connect_at_once(s.debug, 1000), time.monotonic() + 3, 0
+    while time.monotonic() < end:
+        assert honest.ask("m1000,4", 2) == s.word()      # who was there stays served
+        most = max(most, descriptors(s))
+    assert most <= before + 40                           # --max-clients is 32; those in the kernel's queue are not kdgate's
+    assert resident(s) < memory + 32 * 1024
+    assert len(s.gate.audit(event="refuse")) >= 60 and "is turned away" in s.gate.log()
     vanish(*sockets, honest)
     served(s)
     until(lambda: descriptors(s) <= before, "the descriptors to be closed", 15)
@@ -354,11 +336,13 @@ def test_a_client_killed_at_any_moment(sim, profile, on_disconnect):  # noqa: F8
         pid = child(debug_without_end, s.debug)
         time.sleep(0.03 + delay)
         kill(pid)
-        until(lambda: s.stub.state()["breakpoints"] == 0, f"breakpoints to be removed after {delay:.4f} s", 10)
-        until(lambda: s.stub.state()["running"] == (on_disconnect == "run"), f"the target to {on_disconnect} after {delay:.4f} s", 10)
-        served(s)
+        if on_disconnect == "run":
+            until(lambda: s.stub.state()["running"], f"the target to run after {delay:.4f} s", 10)
+        with s.attach() as c:                            # breaks in, if it runs
+            assert c.ask("m1000,8") == s.word(0x1000, 8)
+            assert s.stub.state()["list"] == [], f"after {delay:.4f} s"
     assert not s.faults()
-    assert [line.text for line in s.stub.record("note") if "detached with" in line.text] == []
+    assert [line.text for line in s.stub.record("note")] == []
 
 
 @pytest.mark.seconds(180)
@@ -379,7 +363,7 @@ def test_kdgate_killed_at_any_moment(sim, profile):  # noqa: F811
 @pytest.mark.seconds(180)
 @pytest.mark.parametrize("profile", ["gdbserver", "qemu"])
 def test_a_stub_killed_at_any_moment(sim, profile):  # noqa: F811
-    s = sim(profile=profile, run_stops_after=3)
+    s = sim(profile=profile, run_stops_after=3, on_disconnect="stay")
     served(s)
     for delay in delays(15, 0.12):
         watcher = s.attach("observe")
@@ -401,26 +385,30 @@ def test_a_stub_killed_at_any_moment(sim, profile):  # noqa: F811
     assert s.gate.audit(event="target-lost") or "lost" in s.gate.log()
 
 
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("client", ["stays", "is gone"])
 @pytest.mark.parametrize("profile", ["gdbserver", "qemu"])
-def test_kdgates_own_exit_removes_breakpoints_and_lets_the_target_run(gated, profile):  # noqa: F811
-    for running in (False, True):
-        s = SimGate(profile=profile).start()
-        try:
-            with s.attach() as c:
-                assert c.ask("Z0,20,1") == "OK" and c.ask("Z1,30,1") == "OK"
-                if running:
-                    c.say("vCont;c")
-                    until(lambda: s.stub.state()["running"], "the target to run")
-                s.gate.stop()
-                state = until(lambda: (x := s.stub.state())["connected"] == 0 and x, "kdgate to leave its target")
-                assert (state["breakpoints"], state["running"], state["violations"]) == (0, 1, 0)
-                assert [line.text for line in s.stub.record("note")] == []
-        finally:
-            s.close()
+def test_kdgates_own_exit_removes_breakpoints_and_lets_the_target_run(sim, profile, client, running):  # noqa: F811
+    s = sim(profile=profile)
+    c = s.attach()
+    assert c.ask("Z0,20,1") == "OK" and c.ask("Z1,30,1") == "OK"
+    if running:
+        c.say("vCont;c")
+        until(lambda: s.stub.state()["running"], "the target to run")
+    if client == "is gone":
+        c.reset()
+        until(lambda: s.gate.audit(event="leave"), "kdgate to notice")
+    start = time.monotonic()
+    s.gate.stop()
+    assert time.monotonic() - start < 3
+    state = until(lambda: (x := s.stub.state())["connected"] == 0 and x, "kdgate to leave its target")
+    assert (state["breakpoints"], state["running"], state["violations"]) == (0, 1, 0)
+    assert [line.text for line in s.stub.record("note")] == []
+    c.close()
 
 
 def test_a_dead_client_in_the_middle_of_a_long_request_does_not_shift_answers(sim):  # noqa: F811
-    s = sim(profile="qemu", delay_ms=20)
+    s = sim(profile="qemu", delay_ms=20, on_disconnect="stay")
     served(s)
     for i in range(15):
         a, b = s.attach(), s.attach("observe")

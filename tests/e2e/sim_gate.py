@@ -18,7 +18,7 @@ import stub as stub_module  # noqa: E402
 class SimGate:
     """A stub and a kdgate in front of it: .debug and .observe are addresses; the latter also as a Unix socket, .socket."""
 
-    def __init__(self, on_disconnect="run", options=(), policies=("debug", "observe"), **stub):
+    def __init__(self, on_disconnect="stay", options=(), policies=("debug", "observe"), **stub):
         self.stub = stub_module.Stub(**stub)
         self.gate = gate_module.Gate(self.stub.path, policies, on_disconnect=on_disconnect)
         self.socket = f"unix:{self.gate.dir}/observe.sock"
