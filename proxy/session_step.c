@@ -146,6 +146,8 @@ static int hear(struct session *s, uint64_t now)
 	if (rc == 0 || !may_take(s, *buf_data(&s->in)))
 		return s->state == SESSION_IDLE ? overdue(s, now) : 0;
 	rc = buf_pull(&s->in, rsp_framer_feed(&s->framer, buf_span(&s->in), &ev));
+	if (ev != RSP_NONE)
+		s->framed = NEVER;
 	if (!rc)
 		rc = on_event(s, ev, now);
 	return rc;
@@ -230,9 +232,9 @@ struct wait session_wait(const struct session *s)
 	w.read = !s->in.len || s->state == SESSION_DRAINING;
 	if (s->state == SESSION_DRAINING)
 		wait_until(&w, s->drained);
-	if (!s->greeted)
+	if (!s->greeted && session_lives(s))
 		wait_until(&w, s->born + SESSION_FIRST_MS);
-	if (s->framed != NEVER)
+	if (s->framed != NEVER && session_lives(s))
 		wait_until(&w, s->framed + SESSION_FRAME_MS);
 	if (s->state == SESSION_QUEUED)
 		wait_until(&w, s->asked + SESSION_WAIT_MS);
