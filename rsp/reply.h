@@ -35,7 +35,7 @@ struct rsp_stop {
 	enum rsp_stop_why why;
 	uint64_t addr;            /* of a watch */
 	const char *words;        /* what lldb shows as the reason; NULL: follows from the rest. Never parsed */
-	size_t regs_n;            /* expedited registers, those of known number only */
+	size_t regs_n;            /* expedited registers; beyond them nothing is set */
 	struct rsp_stop_reg {
 		unsigned num, len;
 		uint8_t value[RSP_STOP_REG_BYTES];

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 static int take_thread(struct span value, struct rsp_stop *s, enum rsp_stop_why why)
@@ -214,7 +215,7 @@ int rsp_stop_parse(struct span body, struct rsp_stop *stop)
 	struct cursor c = cursor_of(body);
 	uint8_t letter = cursor_u8(&c);
 
-	*stop = (struct rsp_stop){ 0 };
+	memset(stop, 0, offsetof(struct rsp_stop, regs)); /* every answer is tried as a stop */
 	for (size_t i = 0; !c.bad && i < sizeof forms / sizeof *forms; i++)
 		if (forms[i].letter == letter) {
 			stop->kind = forms[i].kind;
