@@ -82,7 +82,8 @@ class Setting:
 
     def kdgate(self, port, *options, before=()):
         own = free_port()
-        words = [*before, KDGATE, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug", "--audit", str(self.dir / "audit.jsonl")]
+        words = [*before, KDGATE, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug",
+                 "--audit", str(self.dir / "audit.jsonl"), "--on-disconnect", "stay"]
         relay = Relay([*words, *options], open(self.dir / "kdgate.log", "w")).started(lambda: listens(own), "kdgate")
         self.running.append(relay)
         until(lambda: served(own), "kdgate to serve", 60)
@@ -157,7 +158,7 @@ def qemu(setting):
 
 def dump(port, size, to):
     commands = ["set architecture i386:x86-64", "set tcp connect-timeout 20", f"target remote 127.0.0.1:{port}", "python import time; t = time.monotonic()",
-                f"dump binary memory {to} 0 {size:#x}", "python print('took', time.monotonic() - t)"]
+                f"dump binary memory {to} 0 {size:#x}", "python print('took', time.monotonic() - t)", "disconnect"]  # a detach would let it run
     words = ["gdb", "-nx", "-batch", *(x for c in commands for x in ("-ex", c))]
     out = subprocess.run(words, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL)
     took = [line.split()[1] for line in out.stdout.splitlines() if line.startswith("took ")]

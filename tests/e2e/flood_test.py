@@ -26,7 +26,10 @@ ONCE = [r"qSupported(?::[\w+=;,.-]+)?", r"QStartNoAckMode", r"\?", r"vCont\?"]  
 ALLOWED = [rf"m{NUM},{NUM}", r"g", rf"p{NUM}",
            rf"H[gc]{ID}", rf"T{ID}", r"qC", r"qfThreadInfo", r"qsThreadInfo", rf"qThreadExtraInfo,{ID}",
            rf"qXfer:features:read:[\w.-]+:{NUM},{NUM}", rf"qXfer:(?:memory-map|threads):read::{NUM},{NUM}", r"qAttached(?::[0-9a-f]+)?"]
-ALLOWED = re.compile("|".join(f"(?:{p})" for p in ALLOWED + ONCE))
+# Rows of the command table that only ask or read, and go on as they were understood to a stub that may know them.
+PASSED = [rf"qCRC:{NUM},{NUM}", rf"qSearch:memory:{NUM};{NUM};.*", rf"qMemTags:{NUM},{NUM}:{NUM}", rf"qIsAddressTagged:{NUM}", rf"qGetTLSAddr:{ID},{NUM},{NUM}",
+          rf"qGetTIBAddr:{ID}", rf"qMemoryRegionInfo(?::{NUM})?", r"qShlibInfoAddr", r"qFileLoadAddress:(?:[0-9a-f]{2})*", r"qOffsets", r"qGDBServerVersion"]
+ALLOWED = re.compile("|".join(f"(?:{p})" for p in ALLOWED + PASSED + ONCE))
 RANGE = re.compile(rf"m({NUM}),({NUM})")
 KINDS = {"connect", "leave", "packet", "ack", "STATE"}
 
@@ -62,7 +65,7 @@ def summary(lines):
 
 
 @pytest.mark.seconds(240)
-@pytest.mark.parametrize("profile, packets, over_tcp", [("gdbserver", 60000, False), ("qemu", 35000, False), ("plain", 6000, True)])
+@pytest.mark.parametrize("profile, packets, over_tcp", [("gdbserver", 60000, False), ("qemu", 40000, False), ("plain", 6000, True)])
 def test_only_canonical_allowed_packets_reach_the_target(sim, profile, packets, over_tcp):  # noqa: F811
     s = sim(profile=profile, threads=2)
     s.attach("observe").close()
