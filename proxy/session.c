@@ -35,9 +35,11 @@ bool session_lives(const struct session *s)
 	return s->state < SESSION_DRAINING;
 }
 
-/* What a transition does. */
+/* What a transition does. k and R have no answer in gdb's view; lldb's k waits for an end. */
 static int say(struct session *s, const struct session_news *news)
 {
+	if (s->cmd.spec && s->cmd.spec->form == RSP_FORM_NONE)
+		return s->dialect.lldb ? rsp_say_text(&s->out, "X09") : 0;
 	return rsp_say_reply(&s->out, &s->dialect, &s->cmd, news->reply);
 }
 

@@ -67,6 +67,9 @@ struct session_news {
 /* What a step answers, besides 0 and -errno. */
 enum session_step_news { SESSION_MOVED = 1, SESSION_BREAK };
 
+/* What becomes of the target when its controller has left. */
+enum session_after { SESSION_AFTER_AS_CONFIGURED, SESSION_AFTER_RUN, SESSION_AFTER_STAY };
+
 enum session_role { SESSION_OBSERVER, SESSION_CONTROLLER };
 
 /* Whose connection it is, and what comes with it. */
@@ -95,6 +98,7 @@ struct session {
 	struct rsp_thread stopped; /* of the last stop it was told */
 	uint64_t born, asked, framed, beat, drained; /* when; framed: NEVER outside a packet */
 	struct buf in, out, held; /* held: console text that must wait until the client runs */
+	enum session_after after; /* it said so: a detach lets the target run, lldb's detach -s does not */
 	const char *why;          /* it left */
 	unsigned noise, malformed;
 	unsigned long packets, denied;

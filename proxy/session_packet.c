@@ -104,6 +104,7 @@ static int on_thread_select(struct session *s, uint64_t now)
 static int on_detach(struct session *s, uint64_t now)
 {
 	session_audit(s, (struct audit_event){ .what = AUDIT_DETACH });
+	s->after = s->cmd.num[0] ? SESSION_AFTER_STAY : SESSION_AFTER_RUN; /* D1 */
 	session_ok(s);
 	session_leave(s, "it detached", now);
 	return SESSION_MOVED;

@@ -40,8 +40,8 @@ int target_join(struct target *t, struct session *s)
 	return 0;
 }
 
-/* The oldest that may. */
-static void next_leader(struct target *t)
+/* The oldest that may; if there is none, the target goes on or stands as the last one wished. */
+static void next_leader(struct target *t, enum session_after after)
 {
 	struct session *best = NULL;
 
@@ -54,7 +54,7 @@ static void next_leader(struct target *t)
 	if (best)
 		lead(t, best);
 	else
-		t->release = t->setup.run_on_disconnect;
+		t->release = after == SESSION_AFTER_RUN || (after == SESSION_AFTER_AS_CONFIGURED && t->setup.run_on_disconnect);
 }
 
 /* A client that leaves takes its breakpoints and, if it had it, the control with it. */
@@ -64,7 +64,7 @@ void target_let_go(struct target *t, struct session *s, unsigned slot)
 	if (s->role != SESSION_CONTROLLER)
 		return;
 	s->role = SESSION_OBSERVER;
-	next_leader(t);
+	next_leader(t, s->after);
 }
 
 void target_part(struct target *t, struct session *s)

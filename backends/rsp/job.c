@@ -154,9 +154,17 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* A stub is not asked for another program than the one it has: vRun, vAttach. */
+static bool speakable(const struct rsp_cmd *cmd)
+{
+	enum kind kind = traits[cmd->op].kind;
+
+	return kind != KIND_NEVER && cmd->spec && (kind == KIND_RESUME || cmd->spec->form != RSP_FORM_STOP);
+}
+
 int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 {
-	if (traits[cmd->op].kind == KIND_NEVER || !actions_fit(s, cmd))
+	if (!speakable(cmd) || !actions_fit(s, cmd))
 		return -EOPNOTSUPP;
 	if (!lengths_fit(s, cmd))
 		return -EINVAL;
