@@ -173,6 +173,16 @@ static int hear_stray(struct backend_rsp *b, struct buf *body, struct backend_ne
 	return stray(b);
 }
 
+/* Before the first question: QEMU reports that it stopped a running machine. */
+static int hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+{
+	struct rsp_stop stop;
+
+	(void)news;
+	b->hello.strays += rsp_stop_parse(buf_span(body), &stop) == 0;
+	return stray(b);
+}
+
 static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news)
 {
 	enum hello_step step = b->hello.step;
@@ -344,7 +354,7 @@ static const struct {
 	int (*hear)(struct backend_rsp *b, struct buf *body, struct backend_news *news);
 	bool timed; /* .deadline counts */
 } states[S_STATES] = {
-	[S_HELLO_ASK] = { say_hello, hear_stray, false },
+	[S_HELLO_ASK] = { say_hello, hear_early, false },
 	[S_HELLO_WAIT] = { late, hear_hello, true },
 	[S_IDLE] = { say_nothing, hear_stray, false },
 	[S_ASK] = { say_request, hear_stray, false },
