@@ -155,10 +155,12 @@ def wait_for_end(c):
 def test_slow_clients_are_shown_out_and_disturb_nobody(sim):  # noqa: F811
     s = sim(profile="gdbserver")
     with s.attach() as honest, concurrent.futures.ThreadPoolExecutor(8) as pool:
-        half, silent = s.client(), s.client()
+        half, silent, packet = s.client(), s.client(), s.client()
+        for c in (half, packet):                         # they began well
+            c.ask("qSupported")
         half.raw(b"$m1000,")
         slow = {"half a packet": pool.submit(wait_for_end, half), "nothing": pool.submit(wait_for_end, silent),
-                "a byte a second": pool.submit(drip, s.client(), b"$M1000,4:00112233445566778899aabbccddeeff"),
+                "a byte a second": pool.submit(drip, packet, b"$M1000,4:00112233445566778899aabbccddeeff"),
                 "an ack a second": pool.submit(drip, s.client(), b"+"), "a break a second": pool.submit(drip, s.client(), b"\x03")}
         while any(not f.done() for f in slow.values()):
             start = time.monotonic()
