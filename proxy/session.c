@@ -12,7 +12,7 @@ int session_init(struct session *s, const struct session_who *who, struct link *
 {
 	*s = (struct session){ .who = *who, .born = now, .framed = NEVER };
 	if (rsp_framer_init(&s->framer, RSP_STRICT, SESSION_PACKET) < 0 || buf_init(&s->in, SESSION_PACKET) < 0 ||
-	    buf_init(&s->out, SESSION_OUT) < 0 || buf_init(&s->held, SESSION_HELD) < 0) {
+	    buf_init(&s->ahead, SESSION_AHEAD) < 0 || buf_init(&s->out, SESSION_OUT) < 0 || buf_init(&s->held, SESSION_HELD) < 0) {
 		session_fini(s);
 		return -ENOMEM;
 	}
@@ -26,6 +26,7 @@ void session_fini(struct session *s)
 	s->client = NULL;
 	rsp_framer_fini(&s->framer);
 	buf_fini(&s->in);
+	buf_fini(&s->ahead);
 	buf_fini(&s->out);
 	buf_fini(&s->held);
 }

@@ -15,6 +15,7 @@ struct audit_log;
 
 enum {
 	SESSION_PEER = 192,
+	SESSION_AHEAD = 2048,
 	SESSION_PACKET = 16384, /* what a client may send, and is told */
 	SESSION_OUT = 131072,
 	SESSION_HELD = 16384,   /* console text that waits */
@@ -97,7 +98,8 @@ struct session {
 	struct rsp_thread general, resume; /* the client's Hg and Hc */
 	struct rsp_thread stopped; /* of the last stop it was told */
 	uint64_t born, asked, framed, beat, drained; /* when; framed: NEVER outside a packet */
-	struct buf in, out, held; /* held: console text that must wait until the client runs */
+	struct buf in, ahead;     /* ahead: on its way to the end of in, which may not be taken yet */
+	struct buf out, held;     /* held: console text that must wait until the client runs */
 	enum session_after after; /* it said so: a detach lets the target run, lldb's detach -s does not */
 	const char *why;          /* it left */
 	unsigned noise, malformed;

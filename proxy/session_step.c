@@ -136,6 +136,22 @@ static int overdue(struct session *s, uint64_t now)
 	return 0;
 }
 
+/* A stop may be long in coming. Who has said more than may be taken before it is still seen to go. */
+static bool may_look_ahead(const struct session *s)
+{
+	return s->state == SESSION_RUNNING && s->in.len && s->in.cap - s->in.len >= s->ahead.cap;
+}
+
+static int look_ahead(struct session *s, uint64_t now)
+{
+	int rc = may_look_ahead(s) ? link_recv(s->client, &s->ahead, now) : 0;
+
+	if (rc != 1)
+		return rc;
+	buf_pack(&s->in);
+	return buf_put_span(&s->in, buf_span(&s->ahead)) < 0 ? -ENOBUFS : SESSION_MOVED;
+}
+
 static int hear(struct session *s, uint64_t now)
 {
 	int rc = s->in.len ? 1 : link_recv(s->client, &s->in, now);
@@ -144,7 +160,7 @@ static int hear(struct session *s, uint64_t now)
 	if (rc < 0)
 		return rc;
 	if (rc == 0 || !may_take(s, *buf_data(&s->in)))
-		return s->state == SESSION_IDLE ? overdue(s, now) : 0;
+		return s->state == SESSION_IDLE ? overdue(s, now) : look_ahead(s, now);
 	rc = buf_pull(&s->in, rsp_framer_feed(&s->framer, buf_span(&s->in), &ev));
 	if (ev != RSP_NONE)
 		s->framed = NEVER;
@@ -229,7 +245,7 @@ struct wait session_wait(const struct session *s)
 	if (s->state == SESSION_DEAD)
 		return w;
 	link_wait(s->client, &w);
-	w.read = !s->in.len || s->state == SESSION_DRAINING;
+	w.read = !s->in.len || may_look_ahead(s) || s->state == SESSION_DRAINING;
 	if (s->state == SESSION_DRAINING)
 		wait_until(&w, s->drained);
 	if (!s->greeted && session_lives(s))

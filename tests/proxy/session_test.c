@@ -418,6 +418,25 @@ static void closed_by_its_client(void **state)
 	assert_int_equal(s.state, SESSION_DEAD);
 }
 
+/* Whose next words must wait for a stop is still seen to go, however much it had to say. */
+static void gone_while_its_words_wait(void **state)
+{
+	(void)state;
+	says("c", SESSION_QUEUED, "+");
+	session_tell(&s, SESSION_RESUMED, NULL);
+	session_tell(&s, SESSION_FOLLOWS, NULL);
+	for (int i = 0; i < 20; i++) {
+		send_packet("m1000,4");
+		settle();
+		assert_true(session_wait(&s).read);
+	}
+	assert_int_equal(s.state, SESSION_RUNNING);
+	link_destroy_stack(far);
+	far = NULL;
+	settle();
+	assert_int_equal(s.state, SESSION_DEAD);
+}
+
 /* The same packet, judged as what it means; denied without the target. */
 static void an_observers_resume_is_a_question(void **state)
 {
@@ -446,7 +465,7 @@ int main(void)
 		CASE(break_while_nothing_is_under_way), CASE(text_waits_for_a_run), CASE(text_that_waits_is_bounded),
 		CASE(text_for_the_deaf), CASE(says_nothing), CASE(half_a_packet), CASE(packets_that_come_in_halves),
 		CASE(kept_alive), CASE(lldb_is_not_kept_alive), CASE(noise), CASE(leaves_when_it_has_read),
-		CASE(closed_by_its_client),
+		CASE(closed_by_its_client), CASE(gone_while_its_words_wait),
 		cmocka_unit_test_prestate_setup_teardown(packets_of_every_length, begin, end, observe),
 		cmocka_unit_test_prestate_setup_teardown(an_observers_resume_is_a_question, begin, end, observe),
 	};
