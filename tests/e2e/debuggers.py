@@ -45,13 +45,13 @@ class Talker:
         """Waits for its end; all it said."""
         self.process.stdin.close()
         end = time.monotonic() + seconds
-        while self.read_some(end - time.monotonic()):
+        while time.monotonic() < end and self.read_some(end - time.monotonic()):
             pass
         try:
             self.process.wait(max(end - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"did not end within {seconds} s: {self.text!r}") from None
+            raise AssertionError(f"did not end within {seconds} s: {self.text[-3000:]!r}") from None
         return self.text
 
     def interrupt(self):
@@ -133,14 +133,20 @@ class Lldb(Talker):
         self.ask("settings set stop-disassembly-display never")
 
     def ask(self, line, seconds=30):
-        """What lldb prints for a command; the script command behind it marks the end."""
+        """What lldb prints for a command, without its echo; the script command behind it marks the end."""
         self.say(line + "\nscript print('-do' + 'ne-')")
         start = self.seen
-        self.hear(r"^-done-$", seconds)
-        return self.text[start:self.seen].strip()
+        self.hear(r"^-done-\n", seconds)
+        lines = self.text[start:self.seen].splitlines()
+        return "\n".join(x for x in lines if not x.startswith("(lldb) ") and x != "-done-").strip("\n")
 
     def attach(self, address, seconds=30):
         return self.ask(f"gdb-remote {address}", seconds)
+
+    def detach(self):
+        """lldb tells it when it comes to that, not before the next command."""
+        self.say("detach")
+        self.hear(r"Process \d+ detached")
 
 
 class Mi(Talker):
