@@ -120,6 +120,19 @@ def test_a_packet_longer_than_anybody_takes(sim):  # noqa: F811
     assert not s.faults()
 
 
+@pytest.mark.parametrize("profile", ["qemu", "kgdb"])
+def test_no_packet_is_longer_than_the_stub_takes(sim, profile):  # noqa: F811
+    """KGDB says no size and stops reading a packet at 1024 bytes."""
+    s = sim(profile=profile, policies=("full", "debug", "observe"))
+    with s.attach("full") as c:
+        for body in ("qSearch:memory:1000;10;" + "a" * 5000, "qRcmd," + "61" * 2500, "QSetWorkingDir:" + "61" * 2500, "M1000,1000:" + "00" * 0x1000, "m1000,1000"):
+            c.ask(body)
+            while c.buf:                                 # console text comes before the answer of a monitor command
+                c.hear()
+        assert c.ask("m4000,8") == s.word(0x4000, 8)
+    assert not s.faults()
+
+
 def resident(s):
     """KiB."""
     with open(f"/proc/{s.gate.process.pid}/status") as f:
