@@ -62,7 +62,7 @@ def count_cmocka(name, code, text):
     passed, failed, skipped = total("PASSED"), total("FAILED"), total("SKIPPED")
     if code and not failed or not passed + failed + skipped:
         failed += 1
-    return Result(name, passed, failed, skipped, text if failed else "")
+    return Result(name, passed, failed, skipped, text if failed else "\n".join(sorted(set(re.findall(r"\[  SKIPPED \] (?!\d).*", text)))))
 
 
 def run_unit(source):
