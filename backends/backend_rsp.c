@@ -361,7 +361,7 @@ static const struct {
 	[S_WAIT] = { late, hear_answer, true },
 	[S_GOING] = { say_going, hear_stray, true },
 	[S_RUN] = { say_nothing, hear_run, false },
-	[S_BREAK] = { say_break, hear_run, false },
+	[S_BREAK] = { say_break, hear_run, true },
 	[S_STOPPING] = { say_stopping, hear_run, true },
 	[S_LEAVE_ASK] = { say_leave, hear_stray, false },
 	[S_LEAVE_WAIT] = { say_leave_wait, hear_leave, true },
@@ -426,12 +426,14 @@ static void rsp_interrupt(struct backend *be)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
 
-	if (b->state == S_RUN)
+	if (b->state == S_RUN) {
 		b->state = S_BREAK;
-	else if ((b->state == S_ASK && job_resumes(&b->job)) || b->state == S_GOING)
+		b->deadline = 0; /* whoever asked for it may be the last of this turn */
+	} else if ((b->state == S_ASK && job_resumes(&b->job)) || b->state == S_GOING) {
 		b->break_wanted = true;
-	else if (b->state == S_ASK || b->state == S_WAIT)
+	} else if (b->state == S_ASK || b->state == S_WAIT) {
 		job_cut(&b->job);
+	}
 }
 
 static void rsp_leave(struct backend *be)

@@ -87,7 +87,7 @@ static const struct rsp_spec rows[] = {
 	ROW("QPassSignals:", "v", PLAIN, SIGNAL, OK, EMPTY),
 	ROW("QProgramSignals:", "v", PLAIN, SIGNAL, OK, EMPTY),
 	ROW("QRestoreRegisterState:", "nT", PLAIN, WR, OK, ERROR),
-	ROW("QSaveRegisterState", "T", PLAIN, RR, TEXT, EMPTY),
+	ROW("QSaveRegisterState", "T", PLAIN, RR | WR, TEXT, EMPTY),
 	ROW("QSetDetachOnError:", "f", NOTHING, CONFIG, OK, EMPTY),
 	ROW("QSetDisableASLR:", "f", PLAIN, PROCESS, OK, ERROR),
 	ROW("QSetEnableAsyncProfiling;", "o", NOTHING, QUERY, TEXT, EMPTY),

@@ -105,6 +105,15 @@ static bool lengths_fit(const struct stub *s, const struct rsp_cmd *cmd)
 	}
 }
 
+/* Would it fit the stub's buffer? Reckoned high: twice the bytes, the longest numbers. G is as long as its g was. */
+static bool packet_fits(const struct stub *s, const struct rsp_cmd *cmd)
+{
+	enum { HEAD = 96, ACTION = 40, RANGE = 28 };
+	size_t n = HEAD + cmd->text.len + cmd->annex.len + ACTION * cmd->actions_n + RANGE * cmd->ranges_n;
+
+	return traits[cmd->op].kind != KIND_WHOLE || cmd->op == RSP_OP_REGS_WRITE || n + 2 * cmd->data.len <= s->packet_max;
+}
+
 static bool actions_fit(const struct stub *s, const struct rsp_cmd *cmd)
 {
 	for (size_t i = 0; i < cmd->actions_n; i++) {
@@ -166,7 +175,7 @@ int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 {
 	if (!speakable(cmd) || !actions_fit(s, cmd))
 		return -EOPNOTSUPP;
-	if (!lengths_fit(s, cmd))
+	if (!lengths_fit(s, cmd) || !packet_fits(s, cmd))
 		return -EINVAL;
 	copy_cmd(&j->cmd, cmd);
 	j->at = j->asked = 0;
