@@ -18,7 +18,6 @@ static int begin(void **state)
 	(void)state;
 	assert_int_equal(job_init(&j), 0);
 	assert_int_equal(stub_init(&s), 0);
-	s.packet_max = 0x40; /* 30 bytes to read, 16 to write */
 	return buf_init(&out, 40960);
 }
 
@@ -29,6 +28,15 @@ static int end(void **state)
 	stub_fini(&s);
 	buf_fini(&out);
 	return 0;
+}
+
+/* 30 bytes to read, 16 to write. */
+static int begin_small(void **state)
+{
+	int rc = begin(state);
+
+	s.packet_max = 0x40;
+	return rc;
 }
 
 static int start(const char *packet)
@@ -310,12 +318,27 @@ static void the_rest_is_passed_on(void **state)
 	assert_true(job_unanswered(&j));
 }
 
+/* What a stub's buffer does not hold is not sent to it. */
+static void too_long_for_the_stub(void **state)
+{
+	char monitor[400] = "qRcmd,";
+
+	(void)state;
+	memset(monitor + 6, '6', 300);
+	assert_int_equal(start(monitor), 0);
+	s.packet_max = 256;
+	assert_int_equal(start(monitor), -EINVAL);
+	assert_int_equal(start("qRcmd,6868"), 0);
+}
+
+#define SMALL(f) cmocka_unit_test_setup_teardown(f, begin_small, end)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(reads), CASE(short_reads), CASE(reads_that_are_cut), CASE(more_than_was_asked), CASE(writes), CASE(threads),
+		SMALL(reads), SMALL(short_reads), SMALL(reads_that_are_cut), SMALL(more_than_was_asked), SMALL(writes),
+		CASE(threads), CASE(too_long_for_the_stub),
 		CASE(resumes_by_vcont), CASE(resumes_without_vcont), CASE(thread_lists), CASE(a_list_without_an_end),
 		CASE(sizes_of_registers), CASE(traps), CASE(never), CASE(the_rest_is_passed_on),
 	};
