@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 enum {
-	HELLO_MS = 5000,
+	HELLO_MS = 5000,      /* for one answer */
+	HELLO_ALL_MS = 20000, /* for all of them */
 	BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BREAK_TRIES = 5,
 	LEAVE_MS = 1000,
@@ -43,6 +44,7 @@ struct backend_rsp {
 	enum state state;
 	enum purpose purpose;
 	uint64_t deadline; /* of the answer, or of the next break-in */
+	uint64_t hello_by; /* it must be known by then; 0: not asked anything yet */
 	struct wire wire;
 	struct stub stub;
 	struct hello hello;
@@ -66,6 +68,8 @@ static int enter(struct backend_rsp *b, enum state next, enum backend_event ev)
 	b->state = next;
 	return (int)ev;
 }
+
+static const char unheard[] = "kdgate: the target does not answer the break-in; it is still waited for\n";
 
 /* What each state says. 0, or an event, or -errno. */
 static int say_nothing(struct backend_rsp *b, uint64_t now)
@@ -99,7 +103,9 @@ static int say_hello(struct backend_rsp *b, uint64_t now)
 
 	if (rc < 0 || (rc && wire_close(&b->wire) < 0))
 		return fails(b, "a request did not fit");
-	b->deadline = now + HELLO_MS;
+	if (!b->hello_by)
+		b->hello_by = now + HELLO_ALL_MS;
+	b->deadline = now + HELLO_MS < b->hello_by ? now + HELLO_MS : b->hello_by;
 	return enter(b, S_HELLO_WAIT, BACKEND_NONE);
 }
 
@@ -133,13 +139,19 @@ static int say_break(struct backend_rsp *b, uint64_t now)
 {
 	wire_byte(&b->wire, 0x03);
 	b->tries++;
-	b->deadline = b->tries < BREAK_TRIES ? now + BREAK_AGAIN_MS : NEVER;
+	b->deadline = now + BREAK_AGAIN_MS;
 	return enter(b, S_STOPPING, BACKEND_NONE);
 }
 
+/* The last try may still be heard, so it goes on waiting; but not without a word. */
 static int say_stopping(struct backend_rsp *b, uint64_t now)
 {
-	return now < b->deadline ? 0 : say_break(b, now);
+	if (now < b->deadline)
+		return 0;
+	if (b->tries < BREAK_TRIES)
+		return say_break(b, now);
+	b->deadline = NEVER;
+	return BACKEND_PRINT;
 }
 
 static int say_leave(struct backend_rsp *b, uint64_t now)
@@ -389,6 +401,8 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 	if (got < 0 || body)
 		return got < 0 ? got : states[b->state].hear(b, body, news);
 	rc = states[b->state].say(b, now);
+	if (rc == BACKEND_PRINT)
+		news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = span_of(unheard) };
 	if (rc)
 		return rc;
 	rc = wire_push(&b->wire, now);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* What needs no target. Each answers the packet and returns an enum session_step_news. */
 static int ask(struct session *s, uint64_t now)
@@ -150,17 +151,31 @@ static void as_role(struct session *s)
 	s->cmd.effects = RSP_EFF_QUERY;
 }
 
+static bool names_one(struct rsp_thread t)
+{
+	return t.tid != 0 && t.tid != RSP_THREAD_ALL;
+}
+
+/* c and s are of the thread that Hc named; a step of none in particular is of the one that stopped. vCont says all
+ * there is to say itself. */
+static void fill_action(struct session *s)
+{
+	struct rsp_action *a = &s->cmd.actions[0];
+	bool steps = a->verb == 's' || a->verb == 'S';
+
+	if (!strcmp(s->cmd.spec->name, "vCont"))
+		return;
+	a->thread = names_one(s->resume) || !steps ? s->resume : s->stopped;
+	a->has_thread = a->thread.tid != 0;
+}
+
 /* H is the client's own state; the target hears of it with the command that it is for. */
 static void fill_thread(struct session *s)
 {
-	struct rsp_action *a = &s->cmd.actions[0];
-
-	if (!s->cmd.has_thread && s->cmd.op != RSP_OP_RESUME)
+	if (s->cmd.op == RSP_OP_RESUME)
+		fill_action(s);
+	else if (!s->cmd.has_thread)
 		s->cmd.thread = s->general;
-	if (s->cmd.op == RSP_OP_RESUME && s->cmd.actions_n == 1 && !a->has_thread && s->resume.tid) {
-		a->has_thread = true; /* c and s; vCont's own default is "all" and stays so */
-		a->thread = s->resume;
-	}
 }
 
 /* What of the allowed is worth a line: what changes the target. */

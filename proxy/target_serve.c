@@ -181,6 +181,16 @@ static int refuse(struct session *s, const char *words)
 	return 1;
 }
 
+/* Somebody waits, and not for long: the back-off is for when nobody does. */
+static int hurry(struct target *t, uint64_t now)
+{
+	enum { HURRY_MS = 500 };
+
+	if (!t->be && t->deadline > now + HURRY_MS)
+		t->deadline = now + HURRY_MS;
+	return 0;
+}
+
 /* In the other states a command may wait, for as long as its client will. */
 static int wait_or_refuse(struct target *t, struct session *s, uint64_t now)
 {
@@ -193,7 +203,7 @@ static int wait_or_refuse(struct target *t, struct session *s, uint64_t now)
 	if (target_there(t))
 		return 0;
 	if (!s->met)
-		return late ? turn_away(t, s, now) : 0;
+		return late ? turn_away(t, s, now) : hurry(t, now);
 	return t->state == TARGET_OPENING && !late ? 0 : refuse(s, words);
 }
 

@@ -105,13 +105,15 @@ static bool lengths_fit(const struct stub *s, const struct rsp_cmd *cmd)
 	}
 }
 
-/* Would it fit the stub's buffer? Reckoned high: twice the bytes, the longest numbers. G is as long as its g was. */
+/* Does it fit the stub's buffer? G is as long as its g was. */
 static bool packet_fits(const struct stub *s, const struct rsp_cmd *cmd)
 {
-	enum { HEAD = 96, ACTION = 40, RANGE = 28 };
-	size_t n = HEAD + cmd->text.len + cmd->annex.len + ACTION * cmd->actions_n + RANGE * cmd->ranges_n;
+	uint8_t room[2 * STUB_READ_MAX];
+	struct buf out = { .base = room, .cap = sizeof room };
 
-	return traits[cmd->op].kind != KIND_WHOLE || cmd->op == RSP_OP_REGS_WRITE || n + 2 * cmd->data.len <= s->packet_max;
+	if (traits[cmd->op].kind != KIND_WHOLE || cmd->op == RSP_OP_REGS_WRITE)
+		return true;
+	return rsp_cmd_encode(&out, cmd) == 0 && out.len + STUB_FRAME <= s->packet_max;
 }
 
 static bool actions_fit(const struct stub *s, const struct rsp_cmd *cmd)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { PACKET_DEFAULT = 400, /* what gdb begins with when a stub does not say */
-       FRAME = 4, WRITE_HEAD = 28 };
+       WRITE_HEAD = 28 };
 
 int stub_init(struct stub *s)
 {
@@ -33,12 +33,12 @@ static size_t bounded(size_t n)
 
 size_t stub_read_max(const struct stub *s)
 {
-	return bounded((s->packet_max - FRAME) / 2);
+	return bounded((s->packet_max - STUB_FRAME) / 2);
 }
 
 size_t stub_write_max(const struct stub *s)
 {
-	return bounded((s->packet_max - FRAME - WRITE_HEAD) / 2);
+	return bounded((s->packet_max - STUB_FRAME - WRITE_HEAD) / 2);
 }
 
 static size_t trap_at(const struct stub *s, uint64_t addr)

@@ -7,7 +7,7 @@
 #include "rsp/reply.h"
 #include "rsp/tdesc.h"
 
-enum { STUB_TRAPS = 1024, STUB_MAP_MAX = 65536, STUB_READ_MAX = 8190 };
+enum { STUB_FRAME = 4, /* $ and #xx */ STUB_TRAPS = 1024, STUB_MAP_MAX = 65536, STUB_READ_MAX = 8190 };
 
 struct stub {
 	struct rsp_features features;

@@ -204,6 +204,11 @@ static void break_in_again_and_again(void **state)
 	}
 	assert_int_equal(next(), BACKEND_NONE);
 	assert_string_equal(got(), "^C");
+	now += 2000;
+	assert_int_equal(next(), BACKEND_PRINT); /* told once, and waited for */
+	assert_true(span_starts(news.reply.bytes, "kdgate: the target does not answer the break-in"));
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "nothing");
 	assert_int_equal(due(), NEVER);
 	peer_stop(&peer, 2, 1);
 	assert_int_equal(next(), BACKEND_STOPPED);
