@@ -63,7 +63,7 @@ void config_fini(struct config *c);
  * policies may be meant for a target of the command line; config_check says what to serve needs. */
 int config_read(struct config *c, const char *file, char *why, size_t why_size) MUST_USE;
 
-/* The same from memory; name stands for the file in why. .include is refused. */
+/* The same from memory; name stands for the file in why. include is refused. */
 int config_read_text(struct config *c, const char *name, struct span text, char *why, size_t why_size) MUST_USE;
 
 /* A listener with what it has when nothing is said: policy debug, mode 0600, own user and root only. No address yet. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -18,14 +19,14 @@ static int parse(struct config *c, const char *text, char why[CONFIG_WHY])
 }
 
 static const char whole[] =
-	"audit = \"/var/log/kdgate/audit.jsonl\"; audit_failure = stop\n"
-	"target \"dut1\" { connect = \"rsp+tcp:127.0.0.1:1234\"; on_disconnect = stay; max_clients = 16\n"
-	"  listen \"tcp:127.0.0.1:2345\" { policy = observe; allow = [ \"user=root\", \"group=root policy=student\" ] }\n"
-	"  listen \"unix:/run/kdgate/dut1.sock\" { mode = \"0660\"; group = root; policy = student } }\n"
-	"trace = yes\n"
-	"policy \"student\" { rules = [ \"allow query reg.read run break\",\n"
-	"  \"deny mem.read range 0xfffff78000000000-0xfffff78000000fff\", \"allow mem.read\" ] }\n"
-	"target two { connect = \"rsp+unix:/run/two\"; listen stdio { } listen \"tcp:[::1]:7\" {\n"
+	"audit = \"/var/log/kdgate/audit.jsonl\" audit_failure = stop # to the end of the line\n"
+	"target \"dut1\" { connect = \"rsp+tcp:127.0.0.1:1234\" on_disconnect = stay max_clients = 16\n"
+	"  listen \"tcp:127.0.0.1:2345\" { policy = observe allow = { \"user=root\", \"group=root policy=student\" } }\n"
+	"  listen \"unix:/run/kdgate/dut1.sock\" { mode = \"0660\" group = root policy = student } }\n"
+	"trace = yes // another\n"
+	"policy \"student\" { rules = { \"allow query reg.read run break\",\n"
+	"  \"deny mem.read range 0xfffff78000000000-0xfffff78000000fff\", \"allow mem.read\", } }\n"
+	"/* one of\n more lines */ target two { connect = \"rsp+unix:/run/two\" listen stdio { } listen \"tcp:[::1]:7\" {\n"
 	"  allow = 'any' } }\n";
 
 static void test_whole(void **state)
@@ -78,55 +79,74 @@ static void test_whole(void **state)
 static const struct {
 	const char *text, *why;
 } bad[] = {
-	{ "\naudit = x\naudti = x", "f:3: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target" },
+	{ "\naudit = x\naudti = x", "f:3: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target, include" },
 	{ "secure = true", "f:1: this version does not have secure yet; expected it to be left out" },
-	{ "audit { }", "f:1: audit is a section { ... } here; expected a value" },
-	{ "audit = [ a ]", "f:1: audit is a list [ ... ] here; expected a value" },
+	{ "audit { }", "f:1: missing equal sign after option 'audit'; expected NAME = VALUE" },
+	{ "audit = { a }", "f:1: unexpected token '{'; expected a name, a value, or }; a list has commas" },
 	{ "audit = \"\"", "f:1: the audit file has no name; expected a path, or - for standard output" },
 	{ "audit = a\n\naudit = b", "f:3: audit is set a second time, first at f:1; expected it once" },
+	{ "audit =\n\n", "f:3: premature end of file; expected the value, list or section that was begun" },
+	{ "\naudit a", "f:2: missing equal sign after option 'audit'; expected NAME = VALUE" },
+	{ "# 1\n# 2\n/* 3\n4 */ // 4\naudti = x",
+	  "f:5: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target, include" },
+	{ P "\n\"\" = x", "f:3: this cannot be read: an empty name, or out of memory; expected a name" },
 	{ "\naudit_failure = panic", "f:2: unknown word \"panic\"; expected continue or stop" },
 	{ "trace = 1", "f:1: unknown word \"1\"; expected yes or no" },
-	{ "policy = debug", "f:1: policy is a value here; expected a section { ... } with a title: NAME \"TITLE\" { ... }" },
-	{ "policy { }", "f:1: this policy has no title; expected policy \"TITLE\" { ... }" },
+	{ "policy = debug", "f:1: missing title for section 'policy'; expected NAME \"TITLE\" { ... }" },
+	{ "policy { }", "f:1: missing title for section 'policy'; expected NAME \"TITLE\" { ... }" },
+	{ "policy p", "f:1: premature end of file; expected the value, list or section that was begun" },
+	{ "policy p\n= 3", "f:2: missing opening brace for section 'policy'; expected NAME \"TITLE\" { ... }" },
 	{ "policy \"a b\" { }", "f:1: \"a b\" is not a name; expected 1 to 63 letters, digits, . _ -" },
-	{ "policy p { }", "f:1: policy p has no rules; expected rules = [ ... ]" },
-	{ "policy p {\n rulez = [] }", "f:2: unknown name rulez in policy; expected one of rules" },
-	{ "policy p { rules { } }", "f:1: rules is a section { ... } here; expected a list [ ... ]" },
-	{ "policy p { rules = [\n \"allow query\",\n \"permit run\" ] }", "f:3: a rule begins with allow or deny, not \"permit\"" },
-	{ "policy p { rules = []\nrules = [] }", "f:2: rules is set a second time, first at f:1; expected it once" },
-	{ "\npolicy debug { rules = [] }", "f:2: policy debug is built in and cannot be defined; expected another name" },
-	{ P "\n" P, "f:3: policy p is defined a second time; expected another name" },
-	{ "target { }", "f:1: this target has no title; expected target \"TITLE\" { ... }" },
+	{ "policy p { }", "f:1: policy p has no rules; expected rules = { ... }" },
+	{ "policy p {\n rulez = {} }", "f:2: unknown name rulez in policy; expected one of rules, include" },
+	{ "policy p {\n \"\" = x }", "f:2: this cannot be read: an empty name, or out of memory; expected a name" },
+	{ "policy p { rules\n{ } }", "f:2: missing equal sign after option 'rules'; expected NAME = VALUE" },
+	{ "policy p { rules = {\n \"allow query\"\n \"allow run\" } }",
+	  "f:3: unexpected token 'allow run'; expected a name, a value, or }; a list has commas" },
+	{ "policy p { rules = {\n \"allow query\",\n \"permit run\" } }", "f:3: a rule begins with allow or deny, not \"permit\"" },
+	{ "policy p { rules = { 'allow run' }\nrules = { 'allow run' } }", "f:2: rules is set a second time, first at f:1; expected it once" },
+	{ "policy p {\nrules = { 'allow run' }\nrules = { } }", "f:2: this is set a second time, to nothing; expected it once" },
+	{ "\npolicy debug { rules = {} }", "f:2: policy debug is built in and cannot be defined; expected another name" },
+	{ P "\n" P, "f:3: policy p is defined a second time, first at f:1; expected another title" },
+	{ P "target p { }\n" P, "f:3: p is defined a second time; expected another title" },
+	{ P "\n\"policy=p|rules\" = 'allow run'", "f:3: rules is written from outside its section; expected it inside" },
+	{ T L "} }\n\n\"target=t|listen\" 'unix:/u' { }", "f:6: listen is written from outside its section; expected it inside" },
+	{ "target { }", "f:1: missing title for section 'target'; expected NAME \"TITLE\" { ... }" },
 	{ "target \"\" { }", "f:1: \"\" is not a name; expected 1 to 63 letters, digits, . _ -" },
 	{ "target t {\n}", "f:1: target t is nowhere; expected connect = \"rsp+tcp:HOST:PORT\" or the like" },
 	{ T "}", "f:1: target t has nothing to listen at; expected listen \"ADDRESS\" { ... }" },
-	{ T L "} }\n" T L "} }", "f:5: target t is defined a second time, first at f:1; expected another name" },
-	{ "target t {\n connect = \"kd+serial:/dev/x\" }",
+	{ T L "} }\n" T L "} }", "f:5: target t is defined a second time, first at f:1; expected another title" },
+	{ "target t {\n connect = \"kd+serial:/dev/x\" listen stdio { } }",
 	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "target t {\n connect = 'rsp+unix:x' }", "f:2: rsp+unix:x is relative; expected a path that begins with /" },
-	{ T "conect = x\n}", "f:3: unknown name conect in target; expected one of connect, on_disconnect, max_clients, listen" },
-	{ T "on_disconnect = halt }", "f:3: unknown word \"halt\"; expected run or stay" },
-	{ T "max_clients = lots }", "f:3: \"lots\" is no number of clients; expected 1 to 256" },
-	{ T "listen = \"unix:/s\" }", "f:3: listen is a value here; expected a section { ... } with a title: NAME \"TITLE\" { ... }" },
-	{ T "listen { } }", "f:3: this listen has no title; expected listen \"TITLE\" { ... }" },
+	{ "target t {\n connect = 'rsp+unix:x' listen stdio { } }", "f:2: rsp+unix:x is relative; expected a path that begins with /" },
+	{ T "conect = x\n}", "f:3: unknown name conect in target; expected one of connect, on_disconnect, max_clients, listen, include" },
+	{ T "on_disconnect = halt listen stdio { } }", "f:3: unknown word \"halt\"; expected run or stay" },
+	{ T "max_clients = lots\nlisten stdio { } }", "f:3: \"lots\" is no number of clients; expected 1 to 256" },
+	{ T "listen = \"unix:/s\" }", "f:3: missing title for section 'listen'; expected NAME \"TITLE\" { ... }" },
+	{ T "listen { } }", "f:3: missing title for section 'listen'; expected NAME \"TITLE\" { ... }" },
 	{ T "listen \"tcp:1\" { } }", "f:3: tcp:1 has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
 	{ T "listen \"unix:s\" { } }", "f:3: unix:s is relative; expected a path that begins with /" },
-	{ T L "polcy = debug } }", "f:4: unknown name polcy in listen; expected one of policy, allow, mode, group, plain" },
-	{ T L "policy = [ debug ] } }", "f:4: policy is a list [ ... ] here; expected a value" },
+	{ T L "polcy = debug } }", "f:4: unknown name polcy in listen; expected one of policy, allow, mode, group, plain, include" },
+	{ T L "policy = { debug } } }", "f:4: unexpected token '{'; expected a name, a value, or }; a list has commas" },
 	{ P T L "policy = q } }", "f:5: there is no policy \"q\"; expected one of full, debug, observe, none, p" },
-	{ T L "allow = [] } }", "f:4: allow is empty, so nobody could connect; expected who may, such as \"user=alice\"" },
-	{ T L "allow = [ \"user=root\",\n \"group=root policy=x\" ] } }", "f:5: there is no policy \"x\"; expected one of full, debug, observe, none" },
+	{ T L "allow = {} } }", "f:3: allow is empty, so nobody could connect; expected who may, such as \"user=alice\"" },
+	{ T L "allow = { \"user=root\",\n \"group=root policy=x\" } } }", "f:5: there is no policy \"x\"; expected one of full, debug, observe, none" },
 	{ T L "allow = \"user=root x\" } }", "f:4: \"x\" after user=root is not understood; expected policy=NAME, or nothing" },
 	{ T L "mode = 9 } }", "f:4: \"9\" is no mode of a socket; expected octal digits, such as 0660" },
 	{ T L "group = no-such-group } }", "f:4: this system has no group \"no-such-group\"; expected the name or number of one" },
 	{ T L "plain = yes } }", "f:4: unknown word \"yes\"; expected accept-the-risk" },
-	{ T L "}\n" L "} }", "f:5: unix:/s is taken by listener unix:/s of target t; expected another address" },
+	{ T L "}\n" L "} }", "f:5: listen unix:/s is defined a second time, first at f:3; expected another title" },
+	{ T "listen 'tcp:127.0.0.1:7' { }\nlisten 'tcp:localhost:7' { } }",
+	  "f:4: tcp:localhost:7 is taken by listener tcp:127.0.0.1:7 of target t; expected another address" },
 	{ T L "} }\ntarget u { connect = 'rsp+unix:/u'\n" L "} }", "f:6: unix:/s is taken by listener unix:/s of target t; expected another address" },
 	{ T "\n listen 'tcp:127.0.0.1:1' { } }",
 	  "f:4: tcp:127.0.0.1:1 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
 	{ "audit = -\n" T "listen stdio { } }", "f:4: stdio needs standard output, and so does the audit; expected a file for the audit" },
 	{ T "listen 'tcp:127.0.0.1:5' { mode = 0660 } }", "f:3: tcp:127.0.0.1:5 has no mode and no group; expected them with unix:PATH only" },
-	{ T L "}\n", "f:1: section target begins here and never ends; expected }" },
+	{ T L "}\n", "f:1: { begins here and never ends; expected }" },
+	{ "audit = rsp+x", "f:1: '+' is out of place; expected quotes around text that holds it" },
+	{ "\ninclude('x')", "f:2: include is not possible here; expected everything in one text" },
+	{ "\ninclude = 'x'", "f:2: missing parenthesis for function 'include'; expected include(\"FILE\")" },
 };
 
 static void test_refuses(void **state)
@@ -148,7 +168,7 @@ static void test_unknown_user(void **state)
 	char why[CONFIG_WHY] = "";
 
 	(void)state;
-	assert_true(parse(&c, T L "allow = [ any,\n 'user=no-such-user' ] } }", why) < 0);
+	assert_true(parse(&c, T L "allow = { any,\n 'user=no-such-user' } } }", why) < 0);
 	assert_non_null(strstr(why, "f:5: "));
 	assert_non_null(strstr(why, "no-such-user"));
 }
@@ -162,7 +182,7 @@ static void test_plain(void **state)
 	assert_int_equal(parse(&c, T "listen 'tcp:192.0.2.7:5' {\n allow = '192.0.2.0/24' } }", why), -EINVAL);
 	assert_non_null(strstr(why, "f:3: tcp:192.0.2.7:5 is beyond loopback and plain"));
 	assert_non_null(strstr(why, "ssh -L"));
-	assert_int_equal(parse(&c, T "listen 'tcp:192.0.2.7:5' {\n allow = '192.0.2.0/24'; plain = accept-the-risk } }", why), 0);
+	assert_int_equal(parse(&c, T "listen 'tcp:192.0.2.7:5' {\n allow = '192.0.2.0/24' plain = accept-the-risk } }", why), 0);
 	assert_true(c.targets[0].listeners[0].plain_accepted);
 	config_fini(&c);
 }
@@ -214,12 +234,12 @@ static void test_ceilings(void **state)
 
 	(void)state;
 	for (int i = 0; i < CONFIG_POLICIES - 3; i++)
-		at += snprintf(text + at, sizeof text - (size_t)at, "policy p%d { rules = [] }\n", i);
+		at += snprintf(text + at, sizeof text - (size_t)at, "policy p%d { rules = {} }\n", i);
 	assert_int_equal(parse(&c, text, why), -EINVAL);
 	assert_string_equal(why, "f:61: too many policies; expected at most 64, built-in ones included");
 	at = 0;
 	for (int i = 0; i < CONFIG_TARGETS + 1; i++)
-		at += snprintf(text + at, sizeof text - (size_t)at, "target t%d { connect = 'rsp+unix:/t%d'; listen 'unix:/s%d' {} }\n", i, i, i);
+		at += snprintf(text + at, sizeof text - (size_t)at, "target t%d { connect = 'rsp+unix:/t%d' listen 'unix:/s%d' {} }\n", i, i, i);
 	assert_int_equal(parse(&c, text, why), -EINVAL);
 	assert_string_equal(why, "f:65: too many targets; expected at most 64");
 	at = sprintf(text, "target t { connect = 'rsp+unix:/t'\n");
@@ -228,10 +248,10 @@ static void test_ceilings(void **state)
 	strcpy(text + at, "}");
 	assert_int_equal(parse(&c, text, why), -EINVAL);
 	assert_string_equal(why, "f:10: too many listeners of one target; expected at most 8");
-	at = sprintf(text, "policy p { rules = [\n");
+	at = sprintf(text, "policy p { rules = {\n");
 	for (int i = 0; i < POLICY_RULES + 1; i++)
 		at += sprintf(text + at, "\"allow query\",\n");
-	strcpy(text + at, "] }");
+	strcpy(text + at, "} }");
 	assert_int_equal(parse(&c, text, why), -EINVAL);
 	assert_non_null(strstr(why, "f:258: "));
 }
@@ -252,30 +272,200 @@ static void test_example(void **state)
 	config_fini(&c);
 }
 
-/* An included file's mistakes are told with that file's name, meaning included. */
-static void test_include(void **state)
+static char dir[64];
+
+static const char *path_of(const char *name)
 {
-	char dir[] = "/tmp/kdgate-file-XXXXXX", main_file[64], other[64], why[CONFIG_WHY] = "", want[CONFIG_WHY];
-	struct config c = { 0 };
-	FILE *f;
+	static char paths[4][128];
+	static unsigned turn;
+
+	snprintf(paths[++turn % 4], sizeof paths[0], "%s/%s", dir, name);
+	return paths[turn % 4];
+}
+
+static void put(const char *name, const char *text)
+{
+	FILE *f = fopen(path_of(name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/kdgate-file-XXXXXX");
+	return mkdtemp(dir) ? mkdir(path_of("conf.d"), 0700) : -1;
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const names[] = { "main", "other", "conf.d/10.conf", "conf.d/20.conf", "conf.d", "" };
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(main_file, sizeof main_file, "%s/main", dir);
-	snprintf(other, sizeof other, "%s/other", dir);
-	f = fopen(main_file, "w");
-	fputs("# main\n.include \"other\"\n", f);
-	fclose(f);
-	f = fopen(other, "w");
-	fputs("\n\n\ntarget t { connect = 'rsp+unix:/t'\n listen 'unix:/s' {\n policy = q } }", f);
-	fclose(f);
-	assert_int_equal(config_read(&c, main_file, why, sizeof why), -EINVAL);
-	snprintf(want, sizeof want, "%s:6: there is no policy \"q\"; expected one of full, debug, observe, none", other);
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)!remove(path_of(names[i]));
+	return 0;
+}
+
+/* Relative to the file that names it, in order, in a section too; lines go on where they were. */
+static void test_include(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "", want[CONFIG_WHY];
+
+	(void)state;
+	put("main", "# main\ninclude(\"conf.d/*.conf\") include('none*.conf')\naudit = x\n"
+		    "target t {\n include('other')\n listen 'unix:/s' { policy = b } }\n");
+	put("conf.d/10.conf", "/* ten\n */ include(\"20.conf\")");
+	put("conf.d/20.conf", "\npolicy b { rules = 'allow run' }");
+	put("other", "");
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), -EINVAL);
+	snprintf(want, sizeof want, "%s:2: policy b is defined a second time, first at %s:2; expected another title", path_of("conf.d/20.conf"),
+		 path_of("conf.d/20.conf"));
 	assert_string_equal(why, want);
-	remove(main_file);
-	remove(other);
-	remove(dir);
-	assert_int_equal(config_read(&c, main_file, why, sizeof why), -ENOENT);
+
+	put("conf.d/10.conf", "policy a { rules = 'allow run' }");
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), -EINVAL);
+	snprintf(want, sizeof want, "%s:4: target t is nowhere; expected connect = \"rsp+tcp:HOST:PORT\" or the like", path_of("main"));
+	assert_string_equal(why, want);
+
+	put("other", "\nconnect = 'rsp+unix:/t'");
+	if (config_read(&c, path_of("main"), why, sizeof why))
+		fail_msg("%s", why);
+	assert_string_equal(c.policies[4].name, "a");
+	assert_string_equal(c.policies[5].name, "b");
+	assert_int_equal(c.targets[0].listeners[0].policy, 5);
+	assert_string_equal(c.targets[0].addr.path, "/t");
+
+	put("main", "include('other')\n\naudti = x");
+	put("other", "# one\n\n\naudit = x");
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), -EINVAL);
+	assert_non_null(strstr(why, "/main:3: unknown name audti"));
+	assert_int_equal(c.targets_n, 1);
+	config_fini(&c);
+}
+
+/* An included file's mistakes are told with that file's name, meaning included. */
+static void test_include_mistakes(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} other[] = {
+		{ "\n\n\ntarget t { connect = 'rsp+unix:/t'\n listen 'unix:/s' {\n policy = q } }",
+		  "other:6: there is no policy \"q\"; expected one of full, debug, observe, none" },
+		{ "\ntarget t { }", "other:2: target t is nowhere; expected connect = \"rsp+tcp:HOST:PORT\" or the like" },
+		{ "\naudit\n", "other:3: premature end of file; expected the value, list or section that was begun" },
+		{ "\naudit = x\nfoo", "other:3: unknown name foo in the file; expected one of audit, audit_failure, trace, policy, target, include" },
+		{ "\n\"\" = x", "other:2: this cannot be read: an empty name, or out of memory; expected a name" },
+		{ "\n}", "other:2: } closes nothing; expected a name, or the end of the file" },
+		{ "audit = x\naudit = y", "other:2: audit is set a second time, first at %s/other:1; expected it once" },
+		{ "\ntarget t {", "other:2: { begins here and never ends; expected }" },
+		{ "include('nowhere')", "other:1: cannot include %s/nowhere: No such file or directory" },
+		{ "\ninclude('conf.d')", "other:2: cannot include %s/conf.d: a directory; expected a file" },
+		{ "include('other')\n",
+		  "other:1: too many files are included (does %s/other include itself?); expected at most 64" },
+		{ "include('/dev/null')", "other:1: cannot include /dev/null: not a regular file; expected one" },
+	};
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "", what[CONFIG_WHY];
+
+	(void)state;
+	put("main", "# main\ninclude(\"other\")\n");
+	for (size_t turn = 0; turn < 3; turn++)
+		for (size_t i = 0; i < COUNT(other); i++) {
+			const char *in = strstr(other[i].why, "%s");
+			int at = in ? (int)(in - other[i].why) : (int)strlen(other[i].why);
+
+			put("other", other[i].text);
+			assert_true(config_read(&c, path_of("main"), why, sizeof why) < 0);
+			snprintf(what, sizeof what, "%.*s%s%s", at, other[i].why, in ? dir : "", in ? in + 2 : "");
+			assert_memory_equal(why, dir, strlen(dir));
+			assert_string_equal(why + strlen(dir) + 1, what);
+		}
+	put("other", "audit = x");
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), 0);
+	config_fini(&c);
+}
+
+static void test_many_includes(void **state)
+{
+	static char text[4096];
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+	int at = 0;
+
+	(void)state;
+	put("other", "# nothing");
+	for (int i = 0; i < 64; i++)
+		at += sprintf(text + at, "include('other')\n");
+	put("main", text);
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), 0);
+	sprintf(text + at, "include('other')\n");
+	put("main", text);
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), -EINVAL);
+	assert_non_null(strstr(why, "/main:65: too many files"));
+	config_fini(&c);
+}
+
+static void test_files(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "", want[CONFIG_WHY];
+
+	(void)state;
+	assert_int_equal(config_read(&c, path_of("nowhere"), why, sizeof why), -ENOENT);
+	snprintf(want, sizeof want, "%s/nowhere: No such file or directory", dir);
+	assert_string_equal(why, want);
+	assert_int_equal(config_read(&c, path_of("conf.d"), why, sizeof why), -EINVAL);
+	snprintf(want, sizeof want, "%s/conf.d: a directory; expected a file", dir);
+	assert_string_equal(why, want);
+	assert_null(c.targets);
+	put("main", "");
+	assert_int_equal(config_read(&c, path_of("main"), why, sizeof why), 0);
+	assert_int_equal(c.policies_n, 4);
+	config_fini(&c);
+}
+
+/* What is wrong is told by why alone. */
+static void test_quiet(void **state)
+{
+	FILE *seen = tmpfile();
+	int out = dup(1), err = dup(2);
+
+	(void)state;
+	fflush(NULL);
+	dup2(fileno(seen), 1);
+	dup2(fileno(seen), 2);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct config c = { 0 };
+		char why[CONFIG_WHY];
+
+		(void)!parse(&c, bad[i].text, why);
+	}
+	fflush(NULL);
+	dup2(out, 1);
+	dup2(err, 2);
+	close(out);
+	close(err);
+	assert_int_equal(lseek(fileno(seen), 0, SEEK_END), 0);
+	fclose(seen);
+}
+
+/* why may be short; nothing is written beyond. */
+static void test_short_why(void **state)
+{
+	struct config c = { 0 };
+	char why[64];
+
+	(void)state;
+	for (size_t size = 1; size < sizeof why; size++) {
+		memset(why, 'x', sizeof why);
+		assert_int_equal(config_read_text(&c, "name", span_of(size % 2 ? "a = b" : "policy full { }"), why, size), -EINVAL);
+		assert_int_equal(why[size], 'x');
+		assert_true(strlen(why) < size);
+	}
 }
 
 static void test_print(void **state)
@@ -287,8 +477,8 @@ static void test_print(void **state)
 		"  listens at unix:/run/kdgate/dut1.sock, mode 0660, group root; it lets in:\n    only user root and the user kdgate runs as (",
 		"\npolicy full, built in, not used\n",
 		"\npolicy observe, built in\n",
-		"\npolicy student\n    1  allow query reg.read run break\n    2  deny mem.read range 0xfffff78000000000-0xfffff78000000fff\n"
-		"    3  allow mem.read\n  else deny\n",
+		"\npolicy student\n    1  allow query reg.read run break\n    2  deny mem.read range 0xfffff78000000000-0xfffff78000000fff\n",
+		"0fff\n    3  allow mem.read\n  else deny\n",
 	};
 	struct config c = { 0 };
 	char why[CONFIG_WHY] = "", *text = NULL;
@@ -309,9 +499,21 @@ static void test_print(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),   cmocka_unit_test(test_refuses),  cmocka_unit_test(test_unknown_user), cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_reload),  cmocka_unit_test(test_cut),      cmocka_unit_test(test_ceilings),     cmocka_unit_test(test_example),
-		cmocka_unit_test(test_include), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_unknown_user),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_example),
+		cmocka_unit_test_setup_teardown(test_include, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_include_mistakes, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_many_includes, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_files, make_dir, remove_dir),
+		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_short_why),
+		cmocka_unit_test(test_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

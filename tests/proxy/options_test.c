@@ -302,7 +302,7 @@ static void test_policies_of_a_file(void **state)
 	static struct line l;
 	char file[] = "/tmp/kdgate-options-XXXXXX", text[256];
 	int fd = mkstemp(file);
-	static const char conf[] = "audit = /a; policy own { rules = 'allow query' }\ntarget t { connect = 'rsp+unix:/t'; listen 'unix:/s' {} }";
+	static const char conf[] = "audit = /a policy own { rules = 'allow query' }\ntarget t { connect = 'rsp+unix:/t' listen 'unix:/s' {} }";
 
 	(void)state;
 	assert_int_equal(write(fd, conf, sizeof conf - 1), sizeof conf - 1);
