@@ -125,7 +125,7 @@ def test_no_command_ends_the_machine(gate, kernel, gdb, command):
 @pytest.mark.gated
 def test_unix_socket_listener(gate, kernel, gdb):
     path = kernel.dir / "client.sock"
-    g = gate("debug", options=["--listen", f"unix:{path}", "--policy", "observe"])
+    g = gate("debug", options=["--listen", f"unix:{path}", "--policy", "debug"])
     until(path.exists, "the Unix socket")
     assert "rip" in gdb(str(path), "info registers rip")
     assert path.stat().st_mode & 0o777 == 0o600
