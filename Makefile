@@ -32,7 +32,7 @@ say = @echo "  $(1)	$(patsubst $(BUILD)/%,%,$@)"
 -include scripts/targets.mk tests/tests.mk
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(BUILD)/kdgate: $(OBJ)
 	$(call say,link)

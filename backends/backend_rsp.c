@@ -162,9 +162,20 @@ static int say_leave(struct backend_rsp *b, uint64_t now)
 	return enter(b, S_LEAVE_WAIT, BACKEND_NONE);
 }
 
+/* A stub that cannot detach, or does not answer that, is told to go on. */
+static int let_run(struct backend_rsp *b)
+{
+	if (buf_put_text(wire_open(&b->wire), b->stub.vcont_c ? "vCont;c" : "c") < 0 || wire_close(&b->wire) < 0)
+		return -ESHUTDOWN;
+	return enter(b, S_GONE, BACKEND_MOVED);
+}
+
 static int say_leave_wait(struct backend_rsp *b, uint64_t now)
 {
-	return now < b->deadline ? 0 : -ESHUTDOWN;
+	if (now < b->deadline)
+		return 0;
+	b->deadline = now + LEAVE_MS;
+	return let_run(b);
 }
 
 /* Some stubs go on only when our + has come. */
@@ -351,14 +362,10 @@ static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_n
 	return news->reply.kind == RSP_REPLY_OUTPUT ? BACKEND_PRINT : done(b, news);
 }
 
-/* A stub that cannot detach is told to go on. */
 static int hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news)
 {
 	(void)news;
-	if (!span_is(buf_span(body), "OK") &&
-	    (buf_put_text(wire_open(&b->wire), b->stub.vcont_c ? "vCont;c" : "c") < 0 || wire_close(&b->wire) < 0))
-		return -ESHUTDOWN;
-	return enter(b, S_GONE, BACKEND_MOVED);
+	return span_is(buf_span(body), "OK") ? enter(b, S_GONE, BACKEND_MOVED) : let_run(b);
 }
 
 static const struct {

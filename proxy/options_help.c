@@ -30,7 +30,8 @@ static const char general[] =
 	"  -c, --config FILE              for its policies; its targets are left alone\n"
 	"\n"
 	"  --trace                show every frame on standard error\n"
-	"  -v, -q                 say more; say less (again: errors only)\n"
+	"  -v, --verbose          say more\n"
+	"  -q, --quiet            say less; again: errors only\n"
 	"  -h, --help, --version\n";
 
 static const char serve[] =
@@ -40,7 +41,8 @@ static const char serve[] =
 	"\n"
 	"  -c, --config FILE      default: " OPTIONS_CONFIG_FILE "; see kdgate.conf(5)\n"
 	"  --trace                show every frame on standard error\n"
-	"  -v, -q                 say more; say less (again: errors only)\n";
+	"  -v, --verbose          say more\n"
+	"  -q, --quiet            say less; again: errors only\n";
 
 static const char check[] =
 	"kdgate check [-c FILE]\n"

@@ -114,6 +114,7 @@ int session_step(struct session *s, uint64_t now) MUST_USE;
 void session_tell(struct session *s, enum session_event ev, const struct session_news *news);
 void session_leave(struct session *s, const char *why, uint64_t now); /* why is borrowed for ever */
 struct wait session_wait(const struct session *s);
+void session_stop_waiting(struct session *s); /* RUNNING: it is told that it was interrupted, and the target is left alone */
 bool session_lives(const struct session *s); /* it may still give commands */
 
 /* Short forms of session_tell(REPLY). */

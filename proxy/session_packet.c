@@ -201,7 +201,7 @@ static void audit_allowed(const struct session *s, struct judgement j)
 	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len });
 }
 
-static int deny(struct session *s, struct judgement j)
+static int deny(struct session *s, struct judgement j, uint64_t now)
 {
 	char shown[160], words[RSP_ERROR_TEXT];
 
@@ -213,7 +213,12 @@ static int deny(struct session *s, struct judgement j)
 		snprintf(words, sizeof words, "kdgate: denied by policy %s, rule %d", s->who.policy->name, j.rule);
 	else
 		snprintf(words, sizeof words, "kdgate: policy %s does not allow %s", s->who.policy->name, rsp_effect_name(j.effect));
-	session_refuse(s, words);
+	if (s->cmd.op != RSP_OP_SUPPORTED && s->cmd.op != RSP_OP_STATUS) {
+		session_refuse(s, words);
+		return SESSION_MOVED;
+	}
+	session_error(s, words); /* without these gdb asks for ever; so it is told, and let go */
+	session_leave(s, "its policy does not even let it ask", now);
 	return SESSION_MOVED;
 }
 
@@ -243,7 +248,7 @@ static int judged(struct session *s, uint64_t now)
 	if (is_kill(s) && (s->role != SESSION_CONTROLLER || j.verdict == VERDICT_DENY))
 		return on_local_kill(s, now);
 	if (j.verdict == VERDICT_DENY && !shortened(s))
-		return deny(s, j);
+		return deny(s, j, now);
 	audit_allowed(s, j);
 	return (acts[s->cmd.op] ? acts[s->cmd.op] : ask)(s, now);
 }

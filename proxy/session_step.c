@@ -53,13 +53,17 @@ static int on_noise(struct session *s, uint64_t now)
 	return ++s->noise > SESSION_NOISE ? leave(s, "it does not speak the GDB remote protocol", now) : SESSION_MOVED;
 }
 
-/* An observer's Ctrl-C ends its waiting and leaves the target alone. */
 static int stop_waiting(struct session *s)
+{
+	session_stop_waiting(s);
+	return SESSION_MOVED;
+}
+
+void session_stop_waiting(struct session *s)
 {
 	struct rsp_stop stop = { .code = 2, .has_thread = s->stopped.tid != 0, .thread = s->stopped };
 
 	session_tell(s, SESSION_STOP, &(struct session_news){ .stop = &stop });
-	return SESSION_MOVED;
 }
 
 /* One's own command may always be cut short; the running target only by the controller. */

@@ -83,15 +83,23 @@ static int target_to_clients(struct target *t, uint64_t now)
 	return heard(t, rc < 0 ? TARGET_GONE : said[rc], now);
 }
 
+/* Of a target that is away there will be no stop: who waits for one gets its prompt back. */
+static void break_in(struct target *t, struct session *s)
+{
+	session_audit(s, (struct audit_event){ .what = AUDIT_BREAK_IN });
+	if (target_there(t))
+		t->be->ops->interrupt(t->be);
+	else
+		session_stop_waiting(s);
+}
+
 static int client_to_target(struct target *t, unsigned slot, uint64_t now)
 {
 	struct session *s = t->slots[slot];
 	int rc = s ? session_step(s, now) : 0;
 
-	if (rc == SESSION_BREAK && t->be) {
-		session_audit(s, (struct audit_event){ .what = AUDIT_BREAK_IN });
-		t->be->ops->interrupt(t->be);
-	}
+	if (rc == SESSION_BREAK)
+		break_in(t, s);
 	if (s && !session_lives(s))
 		target_let_go(t, s, slot);
 	return rc != 0;

@@ -70,7 +70,8 @@ def observe(gate, kernel, symbols, controller):
         ask(d, "gdb", f"set var *(char *){addr:#x} = 'M'", "Cannot access memory|kdgate: .*policy observe")
         if kernel.memory(addr, 1) != b"L":
             raise Missing("the kernel's memory is as it was")
-        scene("what can be said in words is")
+        scene("where gdb shows them, the words are there")
+        ask(d, "gdb", "set $rax = 1", "kdgate: policy observe does not allow reg.write")
         ask(d, "gdb", "monitor system_powerdown", "kdgate: .*policy observe")
         scene("its continue moves nothing: it waits for the next stop, until Ctrl-C")
         d.start("continue")
@@ -88,10 +89,27 @@ def observe(gate, kernel, symbols, controller):
         ask(d, "lldb", "detach", "detached")
 
 
-def vanish(kernel, controller):
-    scene("kill -9 of the controlling gdb, its breakpoint still set: the kernel goes on without it")
+def vanish(gate, kernel, symbols, controller):
+    scene("kill -9 of the controlling gdb, its breakpoint set: that is taken out, and the kernel stands, as --on-disconnect says")
+    addr = controller.value(f"&{HIT}")
+    code = kernel.memory(addr, 1)
+    controller.start("continue")
+    gate_module.until(kernel.runs, "the kernel to run")
     controller.process.send_signal(signal.SIGKILL)
     controller.process.wait()
+    gate_module.until(lambda: not kernel.runs(), "the kernel to stand")
+    if kernel.memory(addr, 1) != code:
+        raise Missing("the kernel's code is as it was")
+    show(f"the guest's rounds: {kernel.beats()}")
+    scene("an observer's continue, when nobody is there who may run the kernel")
+    with debuggers.Gdb(symbols) as d:
+        d.attach(gate.address("observe"))
+        ask(d, "gdb", "continue", "kdgate: the target stands, and nobody is connected who may run it")
+    scene("a new gdb by the debug listener; its detach lets the kernel run")
+    with debuggers.Gdb(symbols) as d:
+        d.attach(gate.address("debug"))
+        ask(d, "gdb", "info breakpoints", "No breakpoints")
+        ask(d, "gdb", "detach", "detached")
     before = kernel.beats()
     kernel.wait_beats(5)
     show(f"the guest's rounds: {before}, and now {kernel.beats()}")
@@ -119,7 +137,7 @@ def main():
     symbols = kernel_module.symbol_file()
     kernel = kernel_module.Kernel().boot()
     show(kernel.console.read_text(errors="replace").strip().splitlines()[-1])
-    gate = gate_module.Gate(kernel.stub, ("debug", "observe"))
+    gate = gate_module.Gate(kernel.stub, ("debug", "observe"), on_disconnect="stay")
     try:
         scene("starting kdgate: the stub is its alone from now on")
         show(" ".join(gate.command()))
@@ -127,7 +145,7 @@ def main():
         show(gate.log())
         with control(gate, symbols) as controller:
             observe(gate, kernel, symbols, controller)
-            vanish(kernel, controller)
+            vanish(gate, kernel, symbols, controller)
         leave(gate, kernel)
         audit(gate)
     except (Missing, AssertionError, TimeoutError, RuntimeError) as wrong:
