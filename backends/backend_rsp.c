@@ -316,7 +316,7 @@ static int after_read_pc(struct backend_rsp *b, struct backend_news *news)
 	uint8_t raw[8];
 	size_t n = (tdesc_pc(&b->stub.tdesc)->bits + 7) / 8;
 
-	if (news->reply.kind != RSP_REPLY_REGS || n > sizeof raw || !stub_reg_value(news->reply.bytes, &pc) ||
+	if (news->reply.kind != RSP_REPLY_REGS || n > sizeof raw || !rsp_reg_value(news->reply.bytes, &pc) ||
 	    stub_has_trap(&b->stub, pc) || !stub_has_trap(&b->stub, pc - 1))
 		return tell_stop(b, news);
 	for (size_t i = 0; i < n; i++)

@@ -126,5 +126,7 @@ struct wait target_wait(const struct target *t)
 		t->be->ops->wait(t->be, &w);
 	if ((!t->be && !t->closing) || (t->closing && t->state != TARGET_CLOSED))
 		wait_until(&w, t->deadline);
+	if (t->lift == LIFT_STEP)
+		wait_until(&w, t->lift_by);
 	return w;
 }

@@ -26,6 +26,9 @@ enum target_state {
 	TARGET_ANY = TARGET_STATES, /* in the table of states: any; as the next one: no change */
 };
 
+/* How far it is with stepping off another client's breakpoint; target_lift.c. */
+enum target_lift_phase { LIFT_NONE, LIFT_PC, LIFT_OUT, LIFT_STEP, LIFT_BACK, LIFT_DONE, LIFT_PHASES };
+
 /* How a target is reached, and what it is to be like. */
 struct target_setup {
 	const char *name;                        /* borrowed, as are the rest */
@@ -52,6 +55,10 @@ struct target {
 	struct rsp_thread threads[RSP_THREADS_MAX]; /* of this stop */
 	size_t threads_n;
 	bool threads_known;
+	enum target_lift_phase lift;
+	unsigned lift_slot;                 /* whose resume waits for it */
+	struct breakpoint lifted;
+	uint64_t lift_by;                   /* the step is to have ended */
 	bool release;                       /* nobody leads it: it is to run */
 	bool closing;
 	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
@@ -76,8 +83,8 @@ void target_ready(struct target *t);             /* the backend's descriptor wok
 struct wait target_wait(const struct target *t); /* without its sessions' */
 void target_reap(struct target *t);              /* nothing of the target may be on the stack */
 
-/* Between target's own files: who sits at it (target_seats.c), the states (target_states.c), what is done for the clients (target_serve.c), what is
- * told of the target itself (target_tell.c). */
+/* Between target's own files: who sits at it (target_seats.c), the states (target_states.c), what is done for the clients (target_serve.c,
+ * target_lift.c), what is told of the target itself (target_tell.c). */
 enum target_event {
 	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_TEXT,
 	TARGET_GONE, TARGET_LEAVES, TARGET_SHUTS, TARGET_EVENTS,
@@ -88,6 +95,14 @@ int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing
 struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
 void target_let_go(struct target *t, struct session *s, unsigned slot); /* it leaves: its breakpoints and its lead end */
 bool target_there(const struct target *t);                 /* met, and not lost */
+
+void target_tell_stop(struct target *t);                   /* .stop, to whoever waits for one */
+int target_submit(struct target *t, const struct rsp_cmd *cmd, uint64_t now) MUST_USE; /* one of its own; 0, -1 */
+
+/* Before a resume is handed over. true: something is to be done first, and it has begun. */
+bool target_lift(struct target *t, unsigned slot, uint64_t now) MUST_USE;
+int target_lift_on(struct target *t, uint64_t now) MUST_USE; /* its next phase: 1 moved, 0 nothing now */
+bool target_lifting(const struct target *t);
 
 /* Answers what can be told without asking the target. false: it must be asked. */
 bool target_tell(struct target *t, struct session *s) MUST_USE;

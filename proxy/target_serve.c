@@ -82,11 +82,17 @@ static int plain(struct target *t, struct session *s, unsigned slot, uint64_t no
 	return hand_over(t, s, now);
 }
 
+static int resume(struct target *t, struct session *s, unsigned slot, uint64_t now)
+{
+	return target_lift(t, slot, now) ? 1 : hand_over(t, s, now);
+}
+
 static int act(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
 	static int (*const acts[RSP_OPS])(struct target *, struct session *, unsigned, uint64_t) = {
 		[RSP_OP_BREAK_SET] = break_set,
 		[RSP_OP_BREAK_CLEAR] = break_clear,
+		[RSP_OP_RESUME] = resume,
 		[RSP_OP_MEM_WRITE] = nothing_to_write,
 		[RSP_OP_MEM_WRITE_BIN] = nothing_to_write,
 	};
@@ -215,6 +221,8 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 		return 0;
 	if (s->turned_away)
 		return turn_away(t, s, now);
+	if (target_lifting(t))
+		return now < s->asked + SESSION_WAIT_MS ? 0 : refuse(s, "kdgate: the target is busy");
 	if (follows(t, s))
 		return follow(t, s);
 	if (target_there(t) && target_tell(t, s))
@@ -228,7 +236,7 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 	return wait_or_refuse(t, s, now);
 }
 
-static int submit_own(struct target *t, const struct rsp_cmd *cmd, uint64_t now)
+int target_submit(struct target *t, const struct rsp_cmd *cmd, uint64_t now)
 {
 	if (t->be->ops->submit(t->be, cmd) < 0)
 		return -1;
@@ -249,7 +257,7 @@ static int remove_orphan(struct target *t, uint64_t now)
 	clear.num[0] = bp.type;
 	clear.addr = bp.addr;
 	clear.len = bp.kind;
-	if (submit_own(t, &clear, now) < 0)
+	if (target_submit(t, &clear, now) < 0)
 		breaks_gone(&t->breaks, bp);
 	return 1;
 }
@@ -264,7 +272,7 @@ static int release(struct target *t, uint64_t now)
 	rsp_cmd_make(&go, "vCont");
 	go.actions_n = 1;
 	go.actions[0] = (struct rsp_action){ .verb = 'c' };
-	if (submit_own(t, &go, now) == 0)
+	if (target_submit(t, &go, now) == 0)
 		return 1;
 	t->release = false;
 	return 0;
@@ -289,10 +297,17 @@ static int close_down(struct target *t, uint64_t now)
 	return 1;
 }
 
+static int own_affairs(struct target *t, uint64_t now)
+{
+	if (target_lifting(t) && !(t->closing && now >= t->deadline))
+		return target_lift_on(t, now);
+	return remove_orphan(t, now) || close_down(t, now) || release(t, now);
+}
+
 /* Round and round: whoever was served is asked last. */
 int target_serve(struct target *t, uint64_t now)
 {
-	int moved = remove_orphan(t, now) || close_down(t, now) || release(t, now);
+	int moved = own_affairs(t, now);
 	unsigned first = t->turn;
 
 	for (unsigned i = 0; i < t->slots_n; i++) {

@@ -52,15 +52,19 @@ static int dial(struct target *t, uint64_t now)
 	return rc;
 }
 
+void target_tell_stop(struct target *t)
+{
+	tell_all(t, SESSION_STOP, &(struct session_news){ .stop = &t->stop });
+}
+
 static int stopped(struct target *t, uint64_t now)
 {
-	struct session_news news = { .stop = &t->stop };
-
 	(void)now;
 	t->stop = t->news.stop;
 	t->threads_known = false;
-	if (!t->release) /* nobody leads it: what is left in it comes out, and it goes on */
-		tell_all(t, SESSION_STOP, &news);
+	/* nobody leads it: what is left in it comes out, and it goes on; or it was a step of our own */
+	if (!t->release && !target_lifting(t))
+		target_tell_stop(t);
 	return 0;
 }
 
@@ -112,7 +116,7 @@ static int answered(struct target *t, uint64_t now)
 	bool ok = t->news.reply.kind == RSP_REPLY_OK;
 
 	(void)now;
-	if (t->cmd.op == RSP_OP_BREAK_CLEAR || (t->cmd.op == RSP_OP_BREAK_SET && !ok))
+	if ((t->cmd.op == RSP_OP_BREAK_CLEAR && !target_lifting(t)) || (t->cmd.op == RSP_OP_BREAK_SET && !ok))
 		breaks_gone(&t->breaks, breakpoint_of(&t->cmd));
 	if (t->news.reply.kind == RSP_REPLY_THREADS)
 		keep_threads(t);
@@ -152,6 +156,7 @@ static int lose(struct target *t, uint64_t now)
 	for (unsigned i = 0; i < t->slots_n; i++) /* a stub that comes back may still have them */
 		breaks_leave(&t->breaks, i);
 	t->internal = t->threads_known = false;
+	t->lift = LIFT_NONE;
 	return bury(t, now);
 }
 

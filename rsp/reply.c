@@ -227,3 +227,18 @@ int rsp_reply_parse(uint8_t *body, size_t len, const struct rsp_expect *want, st
 	reply->kind = RSP_REPLY_STOP;
 	return rsp_stop_parse((struct span){ body, len }, stop);
 }
+
+bool rsp_reg_value(struct span hex, uint64_t *value)
+{
+	*value = 0;
+	if (hex.len % 2 || hex.len > 16)
+		return false;
+	for (size_t i = hex.len; i >= 2; i -= 2) {
+		int hi = hex_value(hex.p[i - 2]), lo = hex_value(hex.p[i - 1]);
+
+		if (hi < 0 || lo < 0)
+			return false;
+		*value = *value << 8 | (unsigned)(hi << 4 | lo);
+	}
+	return hex.len > 0;
+}

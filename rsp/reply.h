@@ -71,6 +71,9 @@ int rsp_reply_parse(uint8_t *body, size_t len, const struct rsp_expect *want, st
  * The first reason counts, and the first watched address. Whether there is a register of that number is not asked here. */
 int rsp_stop_parse(struct span body, struct rsp_stop *stop) MUST_USE;
 
+/* A little-endian register of a REGS reply as a number; false: unavailable, or wider than that. */
+bool rsp_reg_value(struct span hex, uint64_t *value);
+
 /* How one client wants things written. */
 struct rsp_dialect {
 	bool lldb;          /* else gdb */

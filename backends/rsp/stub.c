@@ -1,8 +1,6 @@
 /* stub.c - see stub.h. */
 #include "backends/rsp/stub.h"
 
-#include "base/hex.h"
-
 #include <errno.h>
 #include <string.h>
 
@@ -70,19 +68,4 @@ void stub_note_trap(struct stub *s, const struct rsp_cmd *cmd, bool set)
 bool stub_pc_overshoots(const struct stub *s)
 {
 	return s->described && !(s->features.can & RSP_CAN_SWBREAK) && !strncmp(s->tdesc.arch, "i386", 4) && tdesc_pc(&s->tdesc);
-}
-
-bool stub_reg_value(struct span hex, uint64_t *value)
-{
-	*value = 0;
-	if (hex.len % 2 || hex.len > 16)
-		return false;
-	for (size_t i = hex.len; i >= 2; i -= 2) {
-		int hi = hex_value(hex.p[i - 2]), lo = hex_value(hex.p[i - 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		*value = *value << 8 | (unsigned)(hi << 4 | lo);
-	}
-	return hex.len > 0;
 }

@@ -33,7 +33,4 @@ void stub_note_trap(struct stub *s, const struct rsp_cmd *cmd, bool set); /* a Z
 /* The stub reports the address behind the trap where a client expects the trap's own: x86 without swbreak. */
 bool stub_pc_overshoots(const struct stub *s);
 
-/* A little-endian register value of a REGS reply; false: unavailable or not a number. */
-bool stub_reg_value(struct span hex, uint64_t *value);
-
 #endif
