@@ -173,6 +173,12 @@ static bool speakable(const struct rsp_cmd *cmd)
 	return kind != KIND_NEVER && cmd->spec && (kind == KIND_RESUME || cmd->spec->form != RSP_FORM_STOP);
 }
 
+/* The most that one command reads, without a last request for a few bytes more: its client can ask on from there. */
+static size_t whole_reads(const struct stub *s)
+{
+	return STUB_READ_MAX / stub_read_max(s) * stub_read_max(s);
+}
+
 int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 {
 	if (!speakable(cmd) || !actions_fit(s, cmd))
@@ -182,7 +188,7 @@ int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 	copy_cmd(&j->cmd, cmd);
 	j->at = j->asked = 0;
 	j->cut = false;
-	j->end = trait(j)->kind == KIND_READ ? least(cmd->len, STUB_READ_MAX) : cmd->data.len;
+	j->end = trait(j)->kind == KIND_READ ? least(cmd->len, whole_reads(s)) : cmd->data.len;
 	j->threads_n = 0;
 	j->listing = false;
 	if (keep_spans(j) < 0)

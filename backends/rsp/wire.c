@@ -29,9 +29,12 @@ bool wire_idle(const struct wire *w)
 	return !w->left.len && !w->owed;
 }
 
+/* What is owed goes in front: a stub that waits for its + is woken once, not twice. */
 struct buf *wire_open(struct wire *w)
 {
 	buf_reset(&w->tx, link_headroom(w->link));
+	if (w->owed && buf_put_u8(&w->tx, (uint8_t)w->owed) == 0)
+		w->owed = 0;
 	w->mark = rsp_open(&w->tx);
 	return &w->tx;
 }

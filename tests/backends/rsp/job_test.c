@@ -105,6 +105,29 @@ static void reads(void **state)
 		assert_int_equal(r.bytes.p[i], i);
 }
 
+/* No command ends with a request for a few bytes: its client asks on from where it ended. */
+static void whole_reads(void **state)
+{
+	struct rsp_cmd cmd;
+
+	(void)state;
+	s.packet_max = 4096;
+	rsp_cmd_make(&cmd, "m");
+	cmd.len = 8192;
+	assert_int_equal(job_start(&j, &s, &cmd), 0);
+	assert_int_equal(j.end, 4 * 2046);
+	cmd.len = 8184;
+	assert_int_equal(job_start(&j, &s, &cmd), 0);
+	assert_int_equal(j.end, 8184);
+	cmd.len = 2047;
+	assert_int_equal(job_start(&j, &s, &cmd), 0);
+	assert_int_equal(j.end, 2047);
+	s.packet_max = 2 * STUB_READ_MAX;
+	cmd.len = 0x20000;
+	assert_int_equal(job_start(&j, &s, &cmd), 0);
+	assert_int_equal(j.end, STUB_READ_MAX - 2);
+}
+
 /* What came before an error counts; an error at once is the answer, and so is nothing. */
 static void short_reads(void **state)
 {
@@ -337,7 +360,7 @@ static void too_long_for_the_stub(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SMALL(reads), SMALL(short_reads), SMALL(reads_that_are_cut), SMALL(more_than_was_asked), SMALL(writes),
+		SMALL(reads), CASE(whole_reads), SMALL(short_reads), SMALL(reads_that_are_cut), SMALL(more_than_was_asked), SMALL(writes),
 		CASE(threads), CASE(too_long_for_the_stub),
 		CASE(resumes_by_vcont), CASE(resumes_without_vcont), CASE(thread_lists), CASE(a_list_without_an_end),
 		CASE(sizes_of_registers), CASE(traps), CASE(never), CASE(the_rest_is_passed_on),

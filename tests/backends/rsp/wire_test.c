@@ -126,6 +126,23 @@ static void asks_and_answers(void **state)
 	gets(NULL);
 }
 
+/* What is owed when the next request is made goes with it, once. */
+static void owed_with_the_next(void **state)
+{
+	struct buf *body;
+
+	(void)state;
+	asks("g");
+	assert_string_equal(arrived(), "$g#67");
+	told("+$00#60");
+	assert_int_equal(wire_pull(&w, &body, 0), 1);
+	assert_int_equal(buf_put_text(wire_open(&w), "g"), 0);
+	assert_int_equal(wire_close(&w), 0);
+	assert_true(push() >= 0);
+	assert_string_equal(arrived(), "+$g#67");
+	assert_true(wire_idle(&w));
+}
+
 static void two_packets_in_one_breath(void **state)
 {
 	(void)state;
@@ -285,7 +302,7 @@ static void every_fault(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(asks_and_answers), CASE(two_packets_in_one_breath), CASE(without_acknowledgements), CASE(asked_for_again),
+		CASE(asks_and_answers), CASE(owed_with_the_next), CASE(two_packets_in_one_breath), CASE(without_acknowledgements), CASE(asked_for_again),
 		CASE(noise_on_the_line), CASE(what_is_no_packet), CASE(a_packet_without_an_end), CASE(a_break),
 		CASE(a_request_that_does_not_fit), CASE(the_end_of_the_line), CASE(every_fault),
 	};
