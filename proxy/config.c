@@ -42,7 +42,7 @@ static int add_builtin(struct config *c, const char *name)
 	return rc;
 }
 
-int config_init(struct config *c)
+int config_prepare(struct config *c)
 {
 	int rc = 0;
 

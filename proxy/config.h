@@ -55,16 +55,16 @@ struct config {
 	bool trace;                    /* every frame of every link on standard error */
 };
 
-int config_init(struct config *c) MUST_USE; /* with the built-in policies */
+int config_prepare(struct config *c) MUST_USE; /* with the built-in policies; config_init and config_read are libconfig's names */
 void config_fini(struct config *c);
 
 /* Reads a file. *c is all zero or was initialised: it is replaced when all went well, and is as before when not.
  * 0; -EINVAL, -ENOENT ... with why: "FILE:LINE: what is wrong; expected what". A file without targets is fine here, its
  * policies may be meant for a target of the command line; config_check says what to serve needs. */
-int config_read(struct config *c, const char *file, char *why, size_t why_size) MUST_USE;
+int config_load(struct config *c, const char *file, char *why, size_t why_size) MUST_USE;
 
 /* The same from memory; name stands for the file in why. include is refused. */
-int config_read_text(struct config *c, const char *name, struct span text, char *why, size_t why_size) MUST_USE;
+int config_load_text(struct config *c, const char *name, struct span text, char *why, size_t why_size) MUST_USE;
 
 /* A listener with what it has when nothing is said: policy debug, mode 0600, own user and root only. No address yet. */
 void config_listener_init(struct config_listener *l, const struct config *c);

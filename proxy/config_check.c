@@ -93,7 +93,7 @@ static int check_plain(const struct config_listener *l, char *why, size_t why_si
 	return config_refuse(why, why_size,
 			     "%s is beyond loopback and plain: whoever is on the way reads and writes the target's memory, and %s; expected a "
 			     "Unix socket, or loopback reached by ssh -L (TLS in a later version), or else allow with addresses and plain = "
-			     "accept-the-risk (--accept-plain-risk)",
+			     "\"accept-the-risk\" (--accept-plain-risk)",
 			     l->addr.text, lacks);
 }
 
@@ -138,10 +138,10 @@ int config_check(const struct config *c, char *why, size_t why_size)
 	int rc = 0;
 
 	if (!c->targets_n)
-		return config_refuse(why, why_size, "there is no target; expected at least one: target \"NAME\" { connect = ...; listen ... }");
+		return config_refuse(why, why_size, "there is no target; expected target: { NAME: { connect = ...; listen: ... } }");
 	for (size_t t = 0; t < c->targets_n; t++) {
 		if (!c->targets[t].listeners_n)
-			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen \"ADDRESS\" { ... }", c->targets[t].name);
+			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
 			rc = config_check_listener(c, t, i, why, why_size);
 	}

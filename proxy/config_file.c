@@ -1,57 +1,40 @@
-/* config_file.c - a configuration file, read by libconfuse, turned into a config. See config.h.
- *
- * The library keeps every value with its place; what they mean is seen afterwards, when every policy is known. */
+/* config_file.c - a configuration file, read by libconfig, turned into a config. See config.h. */
 #include "proxy/config.h"
 
-#include "proxy/config_text.h"
+#include "proxy/config_vet.h"
 
-#include <confuse.h>
 #include <errno.h>
-#include <glob.h>
+#include <libconfig.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define WHAT(r) (r)->what, sizeof (r)->what
 
-enum { READING_WHAT = 384, READING_FILES = 64 };
+enum { READING_WHAT = 384 };
 
 struct place {
-	const char *file;
+	const char *included; /* a name beside the first file; NULL: that file */
 	unsigned line;
-};
-
-struct value {
-	struct place at;
-	char text[];
 };
 
 struct reading {
 	struct config *c;
-	struct config_target *target;     /* whose section is read */
+	struct config_target *target;     /* whose group is read */
 	struct config_listener *listener; /* the same */
-	const char *file;                 /* whose text the library reads */
-	cfg_t *in;                        /* the section it is in */
-	struct place lost;                /* of a value that a later one replaces */
-	char *files[READING_FILES];       /* owned: the names of those included */
-	size_t files_n, words;
-	bool alone; /* include is refused */
-	int rc;     /* of the first mistake, which is in why */
+	const char *file, *dir; /* what is included is in dir; NULL: nothing is */
 	char *why;
 	size_t why_size;
 	char what[READING_WHAT]; /* what a piece says, without file and line */
 };
 
-/* The library has globals itself, and hands none of ours to what it calls. NULL: it is not reading. */
-static struct reading *reading;
-
-/* rc, and where it came from if it is an error. */
 static int tell(struct reading *r, struct place at, int rc)
 {
-	if (rc < 0 && !r->rc) {
-		snprintf(r->why, r->why_size, "%s:%u: %s", at.file, at.line, r->what);
-		r->rc = rc;
-	}
+	const char *dir = at.included ? r->dir : "", *slash = at.included ? "/" : "";
+
+	if (rc < 0)
+		snprintf(r->why, r->why_size, "%s%s%s:%u: %s", dir, slash, at.included ? at.included : r->file, at.line, r->what);
 	return rc;
 }
 
@@ -65,517 +48,368 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct reading *r, struc
 	return tell(r, at, -EINVAL);
 }
 
-static struct place here(const struct reading *r, const cfg_t *cfg)
+/* Settings. */
+enum kind { TEXT, TEXTS, NUMBER, YES_NO, GROUP, GROUPS };
+
+#define TYPE(name) (1u << CONFIG_TYPE_##name)
+
+static const struct {
+	unsigned types;
+	const char *form;
+} kinds[] = {
+	[TEXT] = { TYPE(STRING), " = \"...\"" },
+	[TEXTS] = { TYPE(STRING) | TYPE(ARRAY), " = [ \"...\", ... ]" },
+	[NUMBER] = { TYPE(INT), " = NUMBER" },
+	[YES_NO] = { TYPE(BOOL), " = true or false" },
+	[GROUP] = { TYPE(GROUP), ": { ... }" },
+	[GROUPS] = { TYPE(GROUP) | TYPE(LIST), ": ( { ... }, ... )" },
+};
+
+/* Its value goes to text, as text, one after another if there are more; or, a group, to group. */
+struct key {
+	const char *name;
+	enum kind kind;
+	int (*text)(struct reading *r, const char *text);
+	int (*group)(struct reading *r, config_setting_t *s);
+	bool needed;
+};
+
+static struct place place_of(const config_setting_t *s)
 {
-	return (struct place){ r->file, cfg->line > 0 ? (unsigned)cfg->line : 1 };
+	return (struct place){ config_setting_source_file(s), config_setting_source_line(s) };
 }
 
-/* Where a section begins: its first option holds the line. */
-static struct place start_of(cfg_t *section)
+/* An element of a list goes by the name of the list. */
+static const char *name_of(const config_setting_t *s)
 {
-	return (struct place){ section->filename, (unsigned)(uintptr_t)cfg_opt_getnptr(section->opts, 0) };
+	if (config_setting_is_root(s))
+		return "the file";
+	return config_setting_name(s) ? config_setting_name(s) : config_setting_name(config_setting_parent(s));
 }
 
-/* The library takes "policy=student|rules" for a name. */
-static bool is_own(cfg_t *cfg, const cfg_opt_t *opt)
+static int check_kind(struct reading *r, const config_setting_t *s, enum kind kind)
 {
-	return opt >= cfg->opts && opt < cfg->opts + cfg_num(cfg);
+	if (kinds[kind].types & 1u << config_setting_type(s))
+		return 0;
+	return refuse(r, place_of(s), "%s is of another kind; expected %s%s", name_of(s), name_of(s), kinds[kind].form);
 }
 
-static int refuse_foreign(struct reading *r, struct place at, const cfg_opt_t *opt)
+/* libconfig knows the line of an element only when it has read what follows, so the list's line is told, and which it is. */
+static int take_element(struct reading *r, const struct key *k, config_setting_t *list, int i)
 {
-	return refuse(r, at, "%s is written from outside its section; expected it inside", opt->name);
+	const char *text = config_setting_get_string_elem(list, i);
+	char what[READING_WHAT];
+	int rc;
+
+	if (!text)
+		return refuse(r, place_of(list), "number %d of %s is no text; expected %s%s", i + 1, k->name, k->name, kinds[k->kind].form);
+	rc = k->text(r, text);
+	if (!rc)
+		return 0;
+	memcpy(what, r->what, sizeof what);
+	snprintf(r->what, sizeof r->what, "number %d of %s: %.340s", i + 1, k->name, what);
+	return tell(r, place_of(list), rc);
 }
 
-/* What the library calls. The default of a section's first option, whose name no file can write, is read when it begins. */
-static int section_begins(cfg_t *section, cfg_opt_t *opt, const char *text, void *result)
+static int take_text(struct reading *r, const struct key *k, config_setting_t *s)
 {
-	(void)opt;
-	(void)text;
-	reading->in = section;
-	*(void **)result = (void *)(uintptr_t)section->line;
-	return 0;
+	char number[16];
+	int rc = 0;
+
+	if (config_setting_type(s) == CONFIG_TYPE_ARRAY) {
+		for (int i = 0; !rc && i < config_setting_length(s); i++)
+			rc = take_element(r, k, s, i);
+		return rc;
+	}
+	if (k->kind == YES_NO)
+		return tell(r, place_of(s), k->text(r, config_setting_get_bool(s) ? "yes" : "no"));
+	snprintf(number, sizeof number, "%d", config_setting_get_int(s));
+	return tell(r, place_of(s), k->text(r, k->kind == NUMBER ? number : config_setting_get_string(s)));
 }
 
-static int section_ends(cfg_t *outer, cfg_opt_t *opt)
+static int take_groups(struct reading *r, config_setting_t *s, int (*take)(struct reading *r, config_setting_t *s))
 {
-	reading->in = outer;
-	return is_own(outer, opt) ? 0 : refuse_foreign(reading, here(reading, outer), opt);
+	int rc = 0;
+
+	for (int i = 0; !rc && i < config_setting_length(s); i++) {
+		rc = check_kind(r, config_setting_get_elem(s, (unsigned)i), GROUP);
+		if (!rc)
+			rc = take(r, config_setting_get_elem(s, (unsigned)i));
+	}
+	return rc;
 }
 
-static int keep_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+static int take_key(struct reading *r, const struct key *k, config_setting_t *s)
 {
-	struct reading *r = reading;
-	struct place at = here(r, cfg);
-	size_t len = strlen(text);
-	struct value *v;
+	int rc = check_kind(r, s, k->kind);
 
-	if (!is_own(cfg, opt))
-		return refuse_foreign(r, at, opt);
-	if (r->lost.line)
-		return refuse(r, at, "%s is set a second time, first at %s:%u; expected it once", opt->name, r->lost.file, r->lost.line);
-	v = malloc(sizeof *v + len + 1);
-	if (!v)
-		return -ENOMEM;
-	v->at = at;
-	memcpy(v->text, text, len + 1);
-	*(void **)result = v;
-	return 0;
+	if (rc)
+		return rc;
+	return k->group ? k->group(r, s) : take_text(r, k, s);
 }
 
-static void drop_value(void *p)
-{
-	struct value *v = p;
-
-	if (reading && !reading->lost.line)
-		reading->lost = v->at;
-	free(v);
-}
-
-static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv);
-
-static char at_begin[] = "begin";
-
-#define BEGIN CFG_PTR_CB("", at_begin, CFGF_NONE, section_begins, NULL)
-#define VALUE(name) CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, keep_value, drop_value)
-#define LIST(name) CFG_PTR_LIST_CB(name, NULL, CFGF_NODEFAULT, keep_value, drop_value)
-#define SECTION(name, opts) CFG_SEC(name, opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
-#define INCLUDE CFG_FUNC("include", include)
-
-/* No more than templates: cfg_init copies them. */
-static cfg_opt_t policy_opts[] = { BEGIN, LIST("rules"), INCLUDE, CFG_END() };
-static cfg_opt_t listen_opts[] = { BEGIN,          VALUE("policy"), LIST("allow"), VALUE("mode"),
-				   VALUE("group"), VALUE("plain"),  INCLUDE,       CFG_END() };
-static cfg_opt_t target_opts[] = { BEGIN,   VALUE("connect"), VALUE("on_disconnect"), VALUE("max_clients"), SECTION("listen", listen_opts),
-				   INCLUDE, CFG_END() };
-static cfg_opt_t root_opts[] = { VALUE("audit"), VALUE("audit_failure"), VALUE("trace"), SECTION("policy", policy_opts),
-				 SECTION("target", target_opts), INCLUDE, CFG_END() };
-static const char *const with_ends[] = { "policy", "target", "target|listen" };
-
-/* The library's own findings. */
-static int unknown_key(struct reading *r, cfg_t *cfg, const char *name)
+static int check_known(struct reading *r, const config_setting_t *in, const config_setting_t *s, const struct key *keys)
 {
 	static const char *const later[] = { "secure", "console", "control", "learn" };
 	char known[128] = "";
 	size_t at = 0;
 
 	for (size_t i = 0; i < COUNT(later); i++)
-		if (!strcmp(name, later[i]))
-			return refuse(r, here(r, cfg), "this version does not have %s yet; expected it to be left out", name);
-	for (const cfg_opt_t *o = cfg->opts; o->name && at < sizeof known; o++)
-		if (*o->name)
-			at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", o->name);
-	return refuse(r, here(r, cfg), "unknown name %.40s in %s; expected one of %s", name, cfg->title ? cfg->name : "the file", known);
-}
-
-/* It does not say of which section the title is. */
-static int second_title(struct reading *r, cfg_t *cfg, const char *title)
-{
-	cfg_t *first = NULL, *found;
-	struct place at;
-	size_t n = 0;
-
-	for (cfg_opt_t *o = cfg->opts; o->name; o++)
-		if (o->type == CFGT_SEC && (found = cfg_opt_gettsec(o, title)) != NULL) {
-			first = found;
-			n++;
-		}
-	if (n != 1)
-		return refuse(r, here(r, cfg), "%.80s is defined a second time; expected another title", title);
-	at = start_of(first);
-	return refuse(r, here(r, cfg), "%s %.80s is defined a second time, first at %s:%u; expected another title", first->name, title, at.file,
-		      at.line);
-}
-
-static const struct remedy {
-	const char *finding, *expected;
-} remedies[] = {
-	{ "missing title", "NAME \"TITLE\" { ... }" },
-	{ "missing opening brace", "NAME \"TITLE\" { ... }" },
-	{ "missing equal sign", "NAME = VALUE" },
-	{ "missing parenthesis", "include(\"FILE\")" },
-	{ "unexpected token", "a name, a value, or }; a list has commas" },
-	{ "premature end", "the value, list or section that was begun" },
-	{ "", "what kdgate.conf(5) describes" },
-};
-
-static bool starts(const char *text, const char *with)
-{
-	return !strncmp(text, with, strlen(with));
-}
-
-__attribute__((format(printf, 2, 0))) static void library_error(cfg_t *cfg, const char *fmt, va_list ap)
-{
-	const struct remedy *m = remedies;
-	char finding[128];
-
-	if (starts(fmt, "no such option")) {
-		(void)unknown_key(reading, cfg, va_arg(ap, const char *));
-	} else if (starts(fmt, "found duplicate title")) {
-		(void)second_title(reading, cfg, va_arg(ap, const char *));
-	} else {
-		while (!starts(fmt, m->finding))
-			m++;
-		vsnprintf(finding, sizeof finding, fmt, ap);
-		(void)refuse(reading, here(reading, cfg), "%s; expected %s", finding, m->expected);
+		if (!strcmp(config_setting_name(s), later[i]))
+			return refuse(r, place_of(s), "this version does not have %s yet; expected it to be left out", later[i]);
+	for (const struct key *k = keys; k->name; k++) {
+		if (!strcmp(config_setting_name(s), k->name))
+			return 0;
+		at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", k->name);
 	}
+	return refuse(r, place_of(s), "unknown name %.40s in %.64s; expected one of %s", config_setting_name(s), name_of(in), known);
 }
 
-/* Reading. The library says nothing about a name that is "", or when memory runs out. */
-static int parse(struct reading *r, cfg_t *cfg, char *text, size_t len)
-{
-	FILE *fp = fmemopen(text, len, "r");
-	int rc = fp ? cfg_parse_fp(cfg, fp) : CFG_PARSE_ERROR;
-
-	if (rc && !r->rc)
-		(void)refuse(r, here(r, r->in), "this cannot be read: an empty name, or out of memory; expected a name");
-	if (fp)
-		fclose(fp);
-	return rc;
-}
-
-/* Into cfg, which may be in the midst of another file. */
-static int read_text(struct reading *r, cfg_t *cfg, const char *file, char *text, size_t len)
-{
-	const char *outer = r->file;
-	char *outer_name = cfg->filename;
-	struct place at = { .file = file };
-	int outer_line = cfg->line;
-	int rc = config_text_clean(text, len, &r->words, &at.line, r->what, sizeof r->what);
-
-	if (rc)
-		return tell(r, at, rc);
-	r->file = file;
-	cfg->filename = strdup(file);
-	rc = len ? parse(r, cfg, text, len) : 0;
-	free(cfg->filename);
-	cfg->filename = outer_name;
-	cfg->line = outer_line;
-	r->file = outer;
-	return rc;
-}
-
-static int include_file(struct reading *r, cfg_t *cfg, const char *path)
-{
-	struct place at = here(r, cfg);
-	const char *cause;
-	char *text, *file;
-	size_t len;
-	int rc;
-
-	if (r->files_n == READING_FILES)
-		return refuse(r, at, "too many files are included (does %s include itself?); expected at most %d", path, READING_FILES);
-	rc = config_text_load(&text, &len, path, &cause);
-	snprintf(r->what, sizeof r->what, "cannot include %s: %s", path, rc ? cause : "");
-	if (rc)
-		return tell(r, at, rc);
-	file = r->files[r->files_n] = strdup(path);
-	if (file) {
-		r->files_n++;
-		rc = read_text(r, cfg, file, text, len);
-	}
-	free(text);
-	return file ? rc : refuse(r, at, "out of memory");
-}
-
-static int include_matches(struct reading *r, cfg_t *cfg, const char *pattern)
-{
-	glob_t found;
-	int rc = glob(pattern, 0, NULL, &found);
-
-	if (rc == GLOB_NOMATCH)
-		return 0;
-	if (rc)
-		return refuse(r, here(r, cfg), "cannot search for %s: %s", pattern,
-			      rc == GLOB_NOSPACE ? "out of memory" : "a directory cannot be read");
-	for (size_t i = 0; !rc && i < found.gl_pathc; i++)
-		rc = include_file(r, cfg, found.gl_pathv[i]);
-	globfree(&found);
-	return rc;
-}
-
-/* The name of an included file, as seen from the file that names it; the library's own include knows no such thing. */
-static char *beside(const char *file, const char *name)
-{
-	const char *slash = *name == '/' ? NULL : strrchr(file, '/');
-	char *path = NULL;
-
-	return asprintf(&path, "%.*s%s", slash ? (int)(slash - file) + 1 : 0, file, name) < 0 ? NULL : path;
-}
-
-static int include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
-{
-	struct reading *r = reading;
-	char *path;
-	int rc;
-
-	if (r->alone || argc != 1)
-		return refuse(r, here(r, cfg), "%s is not possible here; expected everything in one text", opt->name);
-	path = beside(r->file, argv[0]);
-	if (!path)
-		return refuse(r, here(r, cfg), "out of memory");
-	rc = strpbrk(path + strlen(path) - strlen(argv[0]), "*?[") ? include_matches(r, cfg, path) : include_file(r, cfg, path);
-	free(path);
-	return rc;
-}
-
-/* Meaning. */
-struct key {
-	const char *name;
-	int (*take)(struct reading *r, const struct value *v);
-};
-
-static int take_values(struct reading *r, cfg_t *section, const struct key *keys)
+static int take_keys(struct reading *r, config_setting_t *group, const struct key *keys)
 {
 	int rc = 0;
 
+	for (int i = 0; !rc && i < config_setting_length(group); i++)
+		rc = check_known(r, group, config_setting_get_elem(group, (unsigned)i), keys);
 	for (const struct key *k = keys; !rc && k->name; k++) {
-		cfg_opt_t *opt = cfg_getopt(section, k->name);
+		config_setting_t *s = config_setting_get_member(group, k->name);
 
-		for (unsigned i = 0; !rc && i < cfg_opt_size(opt); i++)
-			rc = k->take(r, cfg_opt_getnptr(opt, i));
+		if (s)
+			rc = take_key(r, k, s);
+		else if (k->needed)
+			rc = refuse(r, place_of(group), "%.64s has no %s; expected %s%s", name_of(group), k->name, k->name, kinds[k->kind].form);
 	}
 	return rc;
-}
-
-/* Also when it is an empty list. */
-static bool is_given(cfg_t *section, const char *name)
-{
-	return cfg_getopt(section, name)->flags & CFGF_MODIFIED;
 }
 
 /* Policies. */
-static int take_rule(struct reading *r, const struct value *v)
+static int text_rule(struct reading *r, const char *text)
 {
-	return tell(r, v->at, policy_add(&r->c->policies[r->c->policies_n - 1], v->text, r->what, sizeof r->what));
+	return policy_add(&r->c->policies[r->c->policies_n - 1], text, WHAT(r));
 }
 
 static const struct key policy_keys[] = {
-	{ "rules", take_rule },
+	{ "rules", TEXTS, .text = text_rule, .needed = true },
 	{ 0 },
 };
 
-static int take_policy(struct reading *r, cfg_t *section)
+static int take_policy(struct reading *r, config_setting_t *s)
 {
-	struct place at = start_of(section);
-	const char *name = section->title;
+	const char *name = config_setting_name(s);
 	struct config *c = r->c;
-	int rc = config_name_check(name, r->what, sizeof r->what);
+	int rc = tell(r, place_of(s), config_name_check(name, WHAT(r)));
 
-	if (rc)
-		return tell(r, at, rc);
-	if (config_policy_find(c, name) >= 0)
-		return refuse(r, at, "policy %s is built in and cannot be defined; expected another name", name);
-	if (c->policies_n == CONFIG_POLICIES)
-		return refuse(r, at, "too many policies; expected at most %d, built-in ones included", CONFIG_POLICIES);
-	if (!is_given(section, "rules"))
-		return refuse(r, at, "policy %s has no rules; expected rules = { ... }", name);
-	snprintf(r->what, sizeof r->what, "out of memory");
-	rc = tell(r, at, policy_init(&c->policies[c->policies_n], name));
 	if (rc)
 		return rc;
+	if (config_policy_find(c, name) >= 0)
+		return refuse(r, place_of(s), "policy %s is built in and cannot be defined; expected another name", name);
+	if (c->policies_n == CONFIG_POLICIES)
+		return refuse(r, place_of(s), "too many policies; expected at most %d, built-in ones included", CONFIG_POLICIES);
+	if (policy_init(&c->policies[c->policies_n], name) < 0)
+		return refuse(r, place_of(s), "out of memory");
 	c->policies_n++;
-	return take_values(r, section, policy_keys);
+	return take_keys(r, s, policy_keys);
 }
 
-/* Listeners. */
-static int take_listener_policy(struct reading *r, const struct value *v)
+/* Listeners. A daemon has no directory of its own. */
+static int check_absolute(struct reading *r, const struct addr *a)
 {
-	return tell(r, v->at, config_policy_text(r->c, &r->listener->policy, v->text, r->what, sizeof r->what));
+	if (a->kind != ADDR_UNIX || *a->path == '/')
+		return 0;
+	return config_refuse(WHAT(r), "%s is relative; expected a path that begins with /", a->text);
 }
 
-static int take_allow(struct reading *r, const struct value *v)
+static int text_address(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_allow_text(r->c, r->listener, v->text, r->what, sizeof r->what));
+	int rc = config_addr_text(&r->listener->addr, text, WHAT(r));
+
+	return rc ? rc : check_absolute(r, &r->listener->addr);
 }
 
-static int take_mode(struct reading *r, const struct value *v)
+static int text_policy(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_mode_text(r->listener, v->text, r->what, sizeof r->what));
+	return config_policy_text(r->c, &r->listener->policy, text, WHAT(r));
 }
 
-static int take_group(struct reading *r, const struct value *v)
+static int text_allow(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_group_text(r->listener, v->text, r->what, sizeof r->what));
+	return config_allow_text(r->c, r->listener, text, WHAT(r));
 }
 
-static int take_plain(struct reading *r, const struct value *v)
+static int text_mode(struct reading *r, const char *text)
 {
-	if (strcmp(v->text, "accept-the-risk"))
-		return refuse(r, v->at, "unknown word \"%.40s\"; expected accept-the-risk", v->text);
-	r->listener->plain_accepted = true;
-	return 0;
+	return config_mode_text(r->listener, text, WHAT(r));
+}
+
+static int text_group(struct reading *r, const char *text)
+{
+	return config_group_text(r->listener, text, WHAT(r));
+}
+
+static int text_plain(struct reading *r, const char *text)
+{
+	r->listener->plain_accepted = !strcmp(text, "accept-the-risk");
+	return r->listener->plain_accepted ? 0 : config_refuse(WHAT(r), "unknown word \"%.40s\"; expected accept-the-risk", text);
 }
 
 static const struct key listen_keys[] = {
-	{ "policy", take_listener_policy },
-	{ "allow", take_allow },
-	{ "mode", take_mode },
-	{ "group", take_group },
-	{ "plain", take_plain },
+	{ "address", TEXT, .text = text_address, .needed = true },
+	{ "policy", TEXT, .text = text_policy },
+	{ "allow", TEXTS, .text = text_allow },
+	{ "mode", TEXT, .text = text_mode },
+	{ "group", TEXT, .text = text_group },
+	{ "plain", TEXT, .text = text_plain },
 	{ 0 },
 };
 
-/* A daemon has no directory of its own. */
-static int check_absolute(struct reading *r, struct place at, const struct addr *a)
+/* Beside all listeners before it, so that the later one of two is at fault. */
+static int take_listener(struct reading *r, config_setting_t *s)
 {
-	return a->kind == ADDR_UNIX && *a->path != '/' ? refuse(r, at, "%s is relative; expected a path that begins with /", a->text) : 0;
-}
-
-/* Each listener beside all before it, so that the later one of two is at fault. */
-static int take_listen(struct reading *r, cfg_t *section)
-{
-	struct place at = start_of(section);
 	struct config_target *t = r->target;
+	const config_setting_t *allow = config_setting_get_member(s, "allow");
 	int rc;
 
 	if (t->listeners_n == CONFIG_LISTENERS)
-		return refuse(r, at, "too many listeners of one target; expected at most %d", CONFIG_LISTENERS);
-	r->listener = &t->listeners[t->listeners_n];
+		return refuse(r, place_of(s), "too many listeners of one target; expected at most %d", CONFIG_LISTENERS);
+	r->listener = &t->listeners[t->listeners_n++];
 	config_listener_init(r->listener, r->c);
-	rc = tell(r, at, config_addr_text(&r->listener->addr, section->title, r->what, sizeof r->what));
-	if (!rc)
-		rc = check_absolute(r, at, &r->listener->addr);
-	if (!rc && is_given(section, "allow") && !cfg_size(section, "allow"))
-		rc = refuse(r, at, "allow is empty, so nobody could connect; expected who may, such as \"user=alice\"");
-	if (!rc)
-		rc = take_values(r, section, listen_keys);
-	if (rc)
-		return rc;
-	t->listeners_n++;
-	return tell(r, at, config_check_listener(r->c, r->c->targets_n - 1, t->listeners_n - 1, r->what, sizeof r->what));
+	rc = take_keys(r, s, listen_keys);
+	if (!rc && allow && !r->listener->allow_given)
+		rc = refuse(r, place_of(allow), "allow is empty, so nobody could connect; expected who may, such as \"user=alice\"");
+	return rc ? rc : tell(r, place_of(s), config_check_listener(r->c, r->c->targets_n - 1, t->listeners_n - 1, WHAT(r)));
+}
+
+static int take_listen(struct reading *r, config_setting_t *s)
+{
+	if (config_setting_is_group(s))
+		return take_listener(r, s);
+	if (!config_setting_length(s))
+		return refuse(r, place_of(s), "listen is empty; expected listen: ( { address = \"...\" } )");
+	return take_groups(r, s, take_listener);
 }
 
 /* Targets. */
-static int take_connect(struct reading *r, const struct value *v)
+static int text_connect(struct reading *r, const char *text)
 {
-	int rc = tell(r, v->at, config_target_text(r->target, v->text, r->what, sizeof r->what));
+	int rc = config_target_text(r->target, text, WHAT(r));
 
-	return rc ? rc : check_absolute(r, v->at, &r->target->addr);
+	return rc ? rc : check_absolute(r, &r->target->addr);
 }
 
-static int take_on_disconnect(struct reading *r, const struct value *v)
+static int text_on_disconnect(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_on_disconnect_text(r->target, v->text, r->what, sizeof r->what));
+	return config_on_disconnect_text(r->target, text, WHAT(r));
 }
 
-static int take_max_clients(struct reading *r, const struct value *v)
+static int text_max_clients(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_max_clients_text(r->target, v->text, r->what, sizeof r->what));
+	return config_max_clients_text(r->target, text, WHAT(r));
 }
 
 static const struct key target_keys[] = {
-	{ "connect", take_connect },
-	{ "on_disconnect", take_on_disconnect },
-	{ "max_clients", take_max_clients },
+	{ "connect", TEXT, .text = text_connect, .needed = true },
+	{ "on_disconnect", TEXT, .text = text_on_disconnect },
+	{ "max_clients", NUMBER, .text = text_max_clients },
+	{ "listen", GROUPS, .group = take_listen, .needed = true },
 	{ 0 },
 };
 
-static int take_sections(struct reading *r, cfg_t *outer, const char *name, int (*take)(struct reading *r, cfg_t *section))
+static int take_target(struct reading *r, config_setting_t *s)
 {
-	int rc = 0;
-
-	for (unsigned i = 0; !rc && i < cfg_size(outer, name); i++)
-		rc = take(r, cfg_getnsec(outer, name, i));
-	return rc;
-}
-
-static int take_target(struct reading *r, cfg_t *section)
-{
-	struct place at = start_of(section);
+	const char *name = config_setting_name(s);
 	struct config *c = r->c;
-	int rc = tell(r, at, config_name_check(section->title, r->what, sizeof r->what));
+	int rc = tell(r, place_of(s), config_name_check(name, WHAT(r)));
 
 	if (rc)
 		return rc;
 	if (c->targets_n == CONFIG_TARGETS)
-		return refuse(r, at, "too many targets; expected at most %d", CONFIG_TARGETS);
-	if (!cfg_size(section, "connect"))
-		return refuse(r, at, "target %s is nowhere; expected connect = \"rsp+tcp:HOST:PORT\" or the like", section->title);
-	if (!cfg_size(section, "listen"))
-		return refuse(r, at, "target %s has nothing to listen at; expected listen \"ADDRESS\" { ... }", section->title);
+		return refuse(r, place_of(s), "too many targets; expected at most %d", CONFIG_TARGETS);
 	r->target = &c->targets[c->targets_n++];
 	config_target_init(r->target);
-	memcpy(r->target->name, section->title, strlen(section->title) + 1);
-	rc = take_values(r, section, target_keys);
-	return rc ? rc : take_sections(r, section, "listen", take_listen);
+	memcpy(r->target->name, name, strlen(name) + 1);
+	return take_keys(r, s, target_keys);
 }
 
 /* The file itself. */
-static int take_audit(struct reading *r, const struct value *v)
+static int text_audit(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_audit_text(r->c, v->text, r->what, sizeof r->what));
+	return config_audit_text(r->c, text, WHAT(r));
 }
 
-static int take_audit_failure(struct reading *r, const struct value *v)
+static int text_audit_failure(struct reading *r, const char *text)
 {
-	return tell(r, v->at, config_audit_failure_text(r->c, v->text, r->what, sizeof r->what));
+	return config_audit_failure_text(r->c, text, WHAT(r));
 }
 
-static int take_trace(struct reading *r, const struct value *v)
+static int text_trace(struct reading *r, const char *text)
 {
-	r->c->trace = !strcmp(v->text, "yes");
-	return r->c->trace || !strcmp(v->text, "no") ? 0 : refuse(r, v->at, "unknown word \"%.40s\"; expected yes or no", v->text);
+	r->c->trace = !strcmp(text, "yes");
+	return 0;
 }
 
+static int take_policies(struct reading *r, config_setting_t *s)
+{
+	return take_groups(r, s, take_policy);
+}
+
+static int take_targets(struct reading *r, config_setting_t *s)
+{
+	return take_groups(r, s, take_target);
+}
+
+/* In this order: a target uses policies, wherever they stand. */
 static const struct key root_keys[] = {
-	{ "audit", take_audit },
-	{ "audit_failure", take_audit_failure },
-	{ "trace", take_trace },
+	{ "audit", TEXT, .text = text_audit },
+	{ "audit_failure", TEXT, .text = text_audit_failure },
+	{ "trace", YES_NO, .text = text_trace },
+	{ "policy", GROUP, .group = take_policies },
+	{ "target", GROUP, .group = take_targets },
 	{ 0 },
 };
 
-static int take_root(struct reading *r, cfg_t *root)
+static int refuse_syntax(struct reading *r, const config_t *lib)
 {
-	int rc = take_values(r, root, root_keys);
+	static const char *const expected[][2] = {
+		{ "duplicate setting name", "each name once" },
+		{ "mismatched element type in array", "texts only" },
+		{ "include file nesting too deep", "at most 10 levels" },
+	};
+	const char *remedy = "name = value, name: { ... } or ( ... )";
+	struct place at = { config_error_file(lib), (unsigned)config_error_line(lib) };
 
-	if (!rc)
-		rc = take_sections(r, root, "policy", take_policy);
-	return rc ? rc : take_sections(r, root, "target", take_target);
+	for (size_t i = 0; i < COUNT(expected); i++)
+		if (!strcmp(config_error_text(lib), expected[i][0]))
+			remedy = expected[i][1];
+	return refuse(r, at, "%s; expected %s", config_error_text(lib), remedy);
 }
 
-/* An empty list after a full one is seen only now. */
-static int read_root(struct reading *r, cfg_t *root, const char *file, char *text, size_t len)
+static int read_text(struct reading *r, const char *text)
 {
+	config_t lib;
 	int rc;
 
-	cfg_set_error_function(root, library_error);
-	for (size_t i = 0; i < COUNT(with_ends); i++)
-		cfg_set_validate_func(root, with_ends[i], section_ends);
-	r->in = root;
-	reading = r;
-	rc = read_text(r, root, file, text, len);
-	reading = NULL;
-	if (!rc && r->lost.line)
-		rc = refuse(r, r->lost, "this is set a second time, to nothing; expected it once");
+	config_init(&lib);
+	if (r->dir)
+		config_set_include_dir(&lib, r->dir);
+	if (config_read_string(&lib, text))
+		rc = take_keys(r, config_root_setting(&lib), root_keys);
+	else
+		rc = refuse_syntax(r, &lib);
+	config_destroy(&lib);
 	return rc;
 }
 
-static int read_config(struct reading *r, const char *file, char *text, size_t len)
-{
-	cfg_t *root = cfg_init(root_opts, CFGF_NONE);
-	int rc = root ? read_root(r, root, file, text, len) : -ENOMEM;
-
-	if (!rc)
-		rc = config_init(r->c);
-	if (!rc)
-		rc = take_root(r, root);
-	else if (!r->rc)
-		snprintf(r->why, r->why_size, "%s: out of memory", file);
-	if (root)
-		cfg_free(root);
-	while (r->files_n)
-		free(r->files[--r->files_n]);
-	return r->rc ? r->rc : rc;
-}
-
-/* Changes nothing unless all went well. */
-static int replace(struct config *c, const char *file, char *text, size_t len, bool alone, char *why, size_t why_size)
+/* Changes nothing unless all went well. A NUL stands behind text. */
+static int replace(struct config *c, const char *file, const char *dir, struct span text, char *why, size_t why_size)
 {
 	struct config fresh = { 0 };
-	struct reading r = { .c = &fresh, .alone = alone, .why = why, .why_size = why_size };
-	int rc = read_config(&r, file, text, len);
+	struct reading r = { .c = &fresh, .file = file, .dir = dir, .why = why, .why_size = why_size };
+	int rc = config_vet(file, dir, text, why, why_size);
 
+	if (rc)
+		return rc;
+	rc = config_prepare(&fresh);
+	rc = rc ? refuse(&r, (struct place){ NULL, 1 }, "out of memory") : read_text(&r, (const char *)text.p);
 	if (rc) {
 		config_fini(&fresh);
 		return rc;
@@ -585,34 +419,34 @@ static int replace(struct config *c, const char *file, char *text, size_t len, b
 	return 0;
 }
 
-int config_read(struct config *c, const char *file, char *why, size_t why_size)
+int config_load(struct config *c, const char *file, char *why, size_t why_size)
 {
-	const char *cause;
-	char *text;
-	size_t len;
-	int rc = config_text_load(&text, &len, file, &cause);
+	const char *slash = strrchr(file, '/'), *cause = "out of memory";
+	char *dir = slash ? strndup(file, (size_t)(slash - file)) : strdup("."), *text = NULL;
+	size_t len = 0;
+	int rc = dir ? config_vet_load(&text, &len, file, &cause) : -ENOMEM;
 
-	if (rc) {
+	if (rc)
 		snprintf(why, why_size, "%s: %s", file, cause);
-		return rc;
-	}
-	rc = replace(c, file, text, len, false, why, why_size);
+	else
+		rc = replace(c, file, dir, (struct span){ (const uint8_t *)text, len }, why, why_size);
+	free(dir);
 	free(text);
 	return rc;
 }
 
-int config_read_text(struct config *c, const char *name, struct span text, char *why, size_t why_size)
+int config_load_text(struct config *c, const char *name, struct span text, char *why, size_t why_size)
 {
-	char *copy = malloc(text.len + 1);
-	int rc = -ENOMEM;
+	uint8_t *copy = calloc(text.len + 1, 1);
+	int rc;
 
 	if (!copy) {
 		snprintf(why, why_size, "%s: out of memory", name);
-		return rc;
+		return -ENOMEM;
 	}
 	if (text.len)
 		memcpy(copy, text.p, text.len);
-	rc = replace(c, name, copy, text.len, true, why, why_size);
+	rc = replace(c, name, NULL, (struct span){ copy, text.len }, why, why_size);
 	free(copy);
 	return rc;
 }

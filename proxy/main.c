@@ -31,7 +31,7 @@ static int serve(struct config *c)
 
 static int read_file(struct options *o, char *why, size_t why_size)
 {
-	int rc = config_read(&o->config, o->file, why, why_size);
+	int rc = config_load(&o->config, o->file, why, why_size);
 
 	return rc < 0 ? rc : config_check(&o->config, why, why_size);
 }

@@ -303,7 +303,7 @@ static int read_policies(struct parse *p)
 
 	if (!p->o->file)
 		return 0;
-	rc = config_read(c, p->o->file, p->why, p->why_size);
+	rc = config_load(c, p->o->file, p->why, p->why_size);
 	if (rc)
 		return rc == -EINVAL ? -EBADMSG : rc;
 	c->targets_n = 0;
@@ -435,7 +435,7 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t wh
 	int rc;
 
 	*o = (struct options){ .level = LOG_LEVEL_INFO };
-	rc = p ? config_init(&o->config) : -ENOMEM;
+	rc = p ? config_prepare(&o->config) : -ENOMEM;
 	if (rc) {
 		snprintf(why, why_size, "out of memory");
 	} else {

@@ -10,7 +10,7 @@
 
 enum options_mode {
 	OPTIONS_RUN,     /* .config: one target, checked */
-	OPTIONS_SERVE,   /* .file: for config_read and config_check */
+	OPTIONS_SERVE,   /* .file: for config_load and config_check */
 	OPTIONS_CHECK,   /* the same */
 	OPTIONS_EXPLAIN, /* .config has the policies; .policy, .packets */
 	OPTIONS_HELP,    /* .text goes to standard output */

@@ -264,7 +264,7 @@ static void test_builtins(void **state)
 	int policy = 77;
 
 	(void)state;
-	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(config_prepare(&c), 0);
 	assert_int_equal(c.policies_n, COUNT(names));
 	for (int i = 0; i < (int)COUNT(names); i++) {
 		const struct policy *own = policy_builtin(names[i]);
@@ -295,7 +295,7 @@ static void test_allow(void **state)
 	struct peer root = { .family = AF_UNIX, .has_uid = true }, other = { .family = AF_UNIX, .has_uid = true, .uid = 4242 };
 
 	(void)state;
-	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(config_prepare(&c), 0);
 	config_listener_init(&l, &c);
 	assert_int_equal(l.policy, config_policy_find(&c, "debug"));
 	assert_int_equal(l.mode, 0600);
@@ -334,7 +334,7 @@ static void test_allow_ceiling(void **state)
 	char why[CONFIG_WHY] = "", long_who[ALLOW_TEXT + 8];
 
 	(void)state;
-	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(config_prepare(&c), 0);
 	config_listener_init(&l, &c);
 	for (int i = 0; i < ALLOW_ENTRIES; i++)
 		assert_int_equal(config_allow_add(&c, &l, "192.0.2.1", NULL, why, sizeof why), 0);
@@ -430,7 +430,7 @@ static void test_wholes(void **state)
 		char why[CONFIG_WHY] = "";
 		int rc;
 
-		assert_int_equal(config_init(&c), 0);
+		assert_int_equal(config_prepare(&c), 0);
 		snprintf(c.audit, sizeof c.audit, "%s", wholes[i].audit);
 		for (size_t t = 0; t < 2 && wholes[i].targets[t]; t++)
 			add_target(&c, wholes[i].targets[t]);

@@ -302,7 +302,8 @@ static void test_policies_of_a_file(void **state)
 	static struct line l;
 	char file[] = "/tmp/kdgate-options-XXXXXX", text[256];
 	int fd = mkstemp(file);
-	static const char conf[] = "audit = /a policy own { rules = 'allow query' }\ntarget t { connect = 'rsp+unix:/t' listen 'unix:/s' {} }";
+	static const char conf[] = "audit = \"/a\" policy: { own: { rules = \"allow query\" } }\n"
+				   "target: { t: { connect = \"rsp+unix:/t\" listen: { address = \"unix:/s\" } } }";
 
 	(void)state;
 	assert_int_equal(write(fd, conf, sizeof conf - 1), sizeof conf - 1);
@@ -316,10 +317,10 @@ static void test_policies_of_a_file(void **state)
 	snprintf(text, sizeof text, "explain --policy own ? -c %s", file);
 	good(&l, text);
 	options_fini(&l.o);
-	assert_int_equal(pwrite(fd, "oops", 4, 0), 4);
+	assert_int_equal(pwrite(fd, "audti", 5, 0), 5);
 	snprintf(text, sizeof text, "rsp+unix:/x -c %s", file);
 	assert_int_equal(parse(&l, text), -EBADMSG);
-	assert_non_null(strstr(l.why, ":1: unknown name oops"));
+	assert_non_null(strstr(l.why, ":1: unknown name audti"));
 	options_fini(&l.o);
 	close(fd);
 	unlink(file);
