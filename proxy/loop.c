@@ -44,7 +44,7 @@ struct loop {
 	struct ev_loop *ev;
 	struct gate *gate;
 	struct post *posts;
-	uint64_t accept_again; /* 0: now */
+	bool failed; /* it ends because it must, not because it was told to */
 	ev_io audit;
 	ev_timer timer;
 	ev_prepare reaper;
@@ -75,15 +75,29 @@ static void wake_at(struct loop *lp, ev_timer *timer, uint64_t until, uint64_t n
 	ev_timer_start(lp->ev, timer);
 }
 
-static void audit_health(struct loop *lp, uint64_t now)
+/* Nobody comes in any more; every target has its turn at being left. */
+static void end(struct loop *lp, const char *why)
+{
+	if (lp->gate->closing)
+		return;
+	for (size_t i = 0; i < lp->gate->targets_n; i++)
+		for (size_t k = 0; k < CONFIG_LISTENERS; k++)
+			ev_io_stop(lp->ev, &lp->posts[i].doors[k].io);
+	gate_close(lp->gate, why, clock_ms());
+	ev_feed_event(lp->ev, &lp->timer, EV_TIMER);
+}
+
+static void audit_health(struct loop *lp)
 {
 	struct gate *g = lp->gate;
 	struct wait w = wait_none();
 
 	audit_log_wait(&g->audit, &w);
 	watch(lp, &lp->audit, w);
-	if (audit_log_failed(&g->audit) && g->config->audit_failure == AUDIT_FAILURE_STOP)
-		gate_close(g, "the audit log cannot be written (audit_failure = stop)", now);
+	if (!audit_log_failed(&g->audit) || g->config->audit_failure != AUDIT_FAILURE_STOP)
+		return;
+	lp->failed = true;
+	end(lp, "the audit log cannot be written (audit_failure = stop)");
 }
 
 static void turn(struct post *p)
@@ -102,7 +116,7 @@ static void turn(struct post *p)
 		until = w.until < until ? w.until : until;
 	}
 	wake_at(lp, &p->timer, until, now);
-	audit_health(lp, now);
+	audit_health(lp);
 }
 
 static void turn_all(struct loop *lp)
@@ -144,18 +158,15 @@ static bool over(const struct loop *lp)
 static void on_reap(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct loop *lp = owner_of(w, struct loop, reaper);
-	bool was_closing = lp->gate->closing;
 
 	(void)revents;
 	for (size_t i = 0; i < lp->gate->targets_n; i++) {
 		reap(&lp->posts[i]);
 		if (lp->posts[i].stdio_left)
-			gate_close(lp->gate, "the client on standard input has left", clock_ms());
+			end(lp, "the client on standard input has left");
 	}
 	if (over(lp))
 		ev_break(ev, EVBREAK_ALL);
-	else if (lp->gate->closing && !was_closing)
-		ev_feed_event(ev, &lp->timer, EV_TIMER);
 }
 
 static void on_target(struct ev_loop *ev, ev_io *w, int revents)
@@ -188,7 +199,7 @@ static void on_audit(struct ev_loop *ev, ev_io *w, int revents)
 
 	(void)ev, (void)revents;
 	audit_log_flush(&lp->gate->audit);
-	audit_health(lp, clock_ms());
+	audit_health(lp);
 }
 
 static void conn_add(struct post *p, size_t listener, int fd, const struct peer *peer)
@@ -255,15 +266,9 @@ static void on_again(struct ev_loop *ev, ev_timer *w, int revents)
 	struct loop *lp = owner_of(w, struct loop, timer);
 
 	(void)ev, (void)revents;
-	watch_doors(lp, true);
+	if (!lp->gate->closing)
+		watch_doors(lp, true);
 	turn_all(lp);
-}
-
-static void close_doors(struct loop *lp)
-{
-	for (size_t i = 0; i < lp->gate->targets_n; i++)
-		for (size_t k = 0; k < CONFIG_LISTENERS; k++)
-			ev_io_stop(lp->ev, &lp->posts[i].doors[k].io);
 }
 
 static void on_end(struct ev_loop *ev, ev_signal *w, int revents)
@@ -271,13 +276,10 @@ static void on_end(struct ev_loop *ev, ev_signal *w, int revents)
 	struct loop *lp = ev_userdata(ev);
 
 	(void)revents;
-	if (lp->gate->closing) {
+	if (lp->gate->closing)
 		ev_break(ev, EVBREAK_ALL);
-		return;
-	}
-	close_doors(lp);
-	gate_close(lp->gate, w->signum == SIGINT ? "interrupted" : "told to end", clock_ms());
-	turn_all(lp);
+	else
+		end(lp, w->signum == SIGINT ? "interrupted" : "told to end");
 }
 
 static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
@@ -286,7 +288,7 @@ static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 
 	(void)w, (void)revents;
 	audit_log_reopen(&lp->gate->audit);
-	audit_health(lp, clock_ms());
+	audit_health(lp);
 }
 
 static void start_signal(struct loop *lp, ev_signal *w, void (*cb)(struct ev_loop *, ev_signal *, int), int signum)
@@ -352,5 +354,5 @@ int loop_serve(struct gate *g)
 			conn_free(lp.posts[i].conns);
 	ev_loop_destroy(lp.ev);
 	free(lp.posts);
-	return 0;
+	return lp.failed ? -EIO : 0;
 }

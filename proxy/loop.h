@@ -4,7 +4,8 @@
 
 #include "proxy/gate.h"
 
-/* SIGTERM and SIGINT end it well, a second one at once; SIGHUP opens the audit log anew. 0, or -errno. */
+/* SIGTERM and SIGINT end it well, a second one at once; SIGHUP opens the audit log anew. 0;
+ * -ENOMEM; -EIO: it had to end, and has logged why. */
 int loop_serve(struct gate *g) MUST_USE;
 
 #endif

@@ -26,7 +26,9 @@ static int serve(struct config *c)
 		return fail(why);
 	rc = loop_serve(&g);
 	gate_fini(&g);
-	return rc < 0 ? fail("out of memory") : EXIT_SUCCESS;
+	if (rc == -ENOMEM)
+		return fail("out of memory");
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int read_file(struct options *o, char *why, size_t why_size)

@@ -1,0 +1,161 @@
+"""program_test.py - kdgate as a program: what it is told, how it starts and ends, what it says when it cannot."""
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import gate as gate_module
+import rsp_client
+from sim_gate import gated, sim  # noqa: F401
+
+pytestmark = pytest.mark.gated
+PROGRAM = gate_module.PROGRAM
+
+
+def run(*words, seconds=10, **how):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=seconds, **how)
+
+
+CONFIG = """
+audit = "%(dir)s/audit.jsonl"
+policy: { reader: { rules = [ "deny mem.read range 0x2000-0x2fff", "allow query mem.read reg.read" ] } }
+target: {
+  a: { connect = "rsp+unix:%(stub)s"
+       listen: ( { address = "tcp:127.0.0.1:%(port)d"  policy = "debug"  allow = [ "user=%(uid)d policy=reader", "any" ] },
+                 { address = "unix:%(dir)s/a.sock"  policy = "observe" } ) }
+}
+"""
+
+
+@pytest.fixture
+def served(sim, tmp_path):  # noqa: F811
+    """The daemon in front of the simulated stub; its folder and its port."""
+    s = sim()
+    s.gate.stop()
+    port = gate_module.free_port()
+    conf = tmp_path / "kdgate.conf"
+    conf.write_text(CONFIG % {"dir": tmp_path, "stub": s.stub.path, "port": port, "uid": os.getuid()})
+    with open(tmp_path / "log", "w") as log:
+        p = subprocess.Popen([PROGRAM, "serve", "-c", str(conf)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    gate_module.until(lambda: f"listening on unix:{tmp_path}/a.sock" in (tmp_path / "log").read_text(), "kdgate to listen")
+    yield tmp_path, port, p
+    if p.poll() is None:
+        p.terminate()
+    assert p.wait(10) == 0, (tmp_path / "log").read_text()
+    assert not (tmp_path / "a.sock").exists()
+
+
+def handshake(address):
+    def attempt():
+        c = rsp_client.Client(address)
+        if c.handshake()[:1] in ("T", "S"):
+            return c
+        c.close()
+        return None
+    return gate_module.until(attempt, "a client to be served")
+
+
+def test_serve(served):
+    """A policy of the file's own, by user; a partial read before the range that it denies."""
+    folder, port, _ = served
+    c = handshake(f"127.0.0.1:{port}")
+    assert len(c.ask("m1000,10")) == 32
+    assert len(c.ask("m1ff0,20")) == 32, "up to the denied byte"
+    assert c.ask("m2000,4").startswith("E")
+    assert c.ask("M1000,1:00").startswith("E")
+    assert '"policy":"reader"' in (folder / "audit.jsonl").read_text()
+    o = handshake(f"unix:{folder}/a.sock")
+    assert len(o.ask("m2000,4")) == 8
+    assert (os.stat(folder / "a.sock").st_mode & 0o777) == 0o600
+
+
+def test_rotation(served):
+    folder, port, p = served
+    handshake(f"127.0.0.1:{port}").close()
+    (folder / "audit.jsonl").rename(folder / "audit.1")
+    p.send_signal(signal.SIGHUP)
+    gate_module.until((folder / "audit.jsonl").exists, "the new audit file")
+    handshake(f"127.0.0.1:{port}").close()
+    gate_module.until(lambda: '"connect"' in (folder / "audit.jsonl").read_text(), "lines in the new file")
+
+
+def test_check_says_what_it_means(served):
+    folder, _, _ = served
+    out = run("check", "-c", folder / "kdgate.conf")
+    assert out.returncode == 0, out.stderr
+    for word in ("reader", "0x2000-0x2fff", "a.sock", "observe"):
+        assert word in out.stdout
+
+
+@pytest.mark.parametrize("text, line, words", [
+    ('target: { a: { connect = "rsp+tcp:127.0.0.1:1"\n listne = 1 } }', 2, "listne"),
+    ('policy: { p: { rules = [ "allow mem.reed" ] } }', 1, "mem.reed"),
+    ('\n\ntarget: { a: {\n connect = "rsp+tcp:nowhere" } }', 4, "port"),
+    ('target: {', 1, "syntax error"),
+])
+def test_bad_configuration(tmp_path, text, line, words):
+    conf = tmp_path / "bad.conf"
+    conf.write_text(text)
+    out = run("check", "-c", conf)
+    assert out.returncode == 1
+    assert f"{conf}:{line}: " in out.stderr and words in out.stderr and "expected" in out.stderr
+    assert run("serve", "-c", conf).returncode == 1
+
+
+def test_usage():
+    assert run("--help").returncode == 0
+    assert run("rsp+tcp:127.0.0.1:1", "--polcy", "x").returncode == 2
+    assert run("explain", "--policy", "observe", "m1000,4").returncode == 0
+    assert run("explain", "--policy", "observe", "M1000,1:00").returncode == 1
+
+
+def test_audit_that_cannot_be_written(sim):  # noqa: F811
+    """audit_failure = stop: no decision without its line. The target is left as at any end."""
+    s = sim()
+    s.gate.stop()
+    out = run(f"rsp+unix:{s.stub.path}", "--listen", f"tcp:127.0.0.1:{gate_module.free_port()}", "--audit", "/dev/full", "--audit-failure", "stop")
+    assert out.returncode == 1
+    assert "audit log cannot be written" in out.stderr and "target left" in out.stderr
+
+
+def test_standard_input(sim):  # noqa: F811
+    """As gdb starts it: target remote | kdgate ... The program ends with its client."""
+    s = sim()
+    s.gate.stop()
+    ours, its = socket.socketpair()
+    p = subprocess.Popen([PROGRAM, f"rsp+unix:{s.stub.path}", "--listen", "stdio"], stdin=its, stdout=its, stderr=subprocess.PIPE)
+    its.close()
+    ours.settimeout(5)
+    ours.sendall(b"+$qSupported:swbreak+#8b")
+    got = b""
+    while b"#" not in got:
+        got += ours.recv(4096)
+    assert got.startswith(b"+$PacketSize="), got
+    ours.close()
+    log = p.communicate(timeout=10)[1].decode()
+    assert p.returncode == 0, log
+    assert "the client on standard input has left" in log
+
+
+def test_two_cannot_listen_at_one_place(sim):  # noqa: F811
+    s = sim()
+    host, port = s.debug.rsplit(":", 1)
+    out = run(f"rsp+unix:{s.stub.path}", "--listen", f"tcp:{host}:{port}")
+    assert out.returncode == 1
+    assert "another program listens there" in out.stderr
+
+
+def test_ends_at_once_when_told_twice(sim):  # noqa: F811
+    """A target that does not answer holds the first SIGTERM for a while, never the second."""
+    s = sim()
+    s.stub.process.send_signal(signal.SIGSTOP)
+    try:
+        s.gate.process.terminate()
+        time.sleep(0.2)
+        s.gate.process.terminate()
+        assert s.gate.process.wait(3) == 0
+    finally:
+        s.stub.process.send_signal(signal.SIGCONT)
