@@ -112,12 +112,13 @@ static const struct proto_row {
 	{ "local", false, PROTO_RSP },
 };
 
-static int port_number(const char *text)
+/* A decimal number and nothing else, of at most that; -1: it is none. */
+static int number_of(const char *text, int most)
 {
 	size_t n = strspn(text, "0123456789");
-	int port = n && n <= 5 && !text[n] ? atoi(text) : -1;
+	long v = n && n <= 9 && !text[n] ? strtol(text, NULL, 10) : -1;
 
-	return port <= 65535 ? port : -1;
+	return v <= most ? (int)v : -1;
 }
 
 static bool is_ipv6(const char *host)
@@ -170,9 +171,9 @@ static int take_tcp(struct addr *a, const char *rest, char *why, size_t why_size
 
 	if (!colon || (strchr(rest, ']') && colon < strchr(rest, ']')))
 		return config_refuse(why, why_size, "%s has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234", a->text);
-	if (port_number(colon + 1) < 0)
+	if (number_of(colon + 1, 65535) < 0)
 		return config_refuse(why, why_size, "%s has no usable port; expected a number from 0 to 65535", a->text);
-	snprintf(a->port, sizeof a->port, "%d", port_number(colon + 1));
+	snprintf(a->port, sizeof a->port, "%d", number_of(colon + 1, 65535));
 	return take_host(a, rest, (size_t)(colon - rest), why, why_size);
 }
 
@@ -312,10 +313,9 @@ int config_audit_failure_text(struct config *c, const char *text, char *why, siz
 
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size)
 {
-	size_t n = strspn(text, "0123456789");
-	int clients = n && n <= 3 && !text[n] ? atoi(text) : 0;
+	int clients = number_of(text, CLIENTS_MOST);
 
-	if (clients < 1 || clients > CLIENTS_MOST)
+	if (clients < 1)
 		return config_refuse(why, why_size, "\"%.40s\" is no number of clients; expected 1 to %d", text, CLIENTS_MOST);
 	t->max_clients = (unsigned)clients;
 	return 0;

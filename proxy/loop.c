@@ -105,12 +105,11 @@ static void turn(struct post *p)
 	struct loop *lp = p->loop;
 	uint64_t now = clock_ms(), until = target_run(p->gt->t, now) ? now : NEVER;
 	struct wait w = target_wait(p->gt->t);
-	struct conn *c;
 
 	wait_until(&w, until);
 	watch(lp, &p->io, w);
 	until = w.until;
-	DL_FOREACH(p->conns, c) {
+	for (struct conn *c = p->conns; c; c = c->next) {
 		w = session_wait(c->s);
 		watch(lp, &c->io, w);
 		until = w.until < until ? w.until : until;

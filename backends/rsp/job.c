@@ -4,6 +4,7 @@
 #include "base/hex.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,13 +152,13 @@ static int keep(struct job *j, struct span *s)
 
 static int keep_spans(struct job *j)
 {
-	struct span *spans[] = { &j->cmd.data, &j->cmd.text, &j->cmd.annex };
-	int rc = 0;
+	int rc;
 
 	buf_reset(&j->data, 0);
-	for (size_t i = 0; !rc && i < sizeof spans / sizeof *spans; i++)
-		rc = keep(j, spans[i]);
-	return rc;
+	rc = keep(j, &j->cmd.data);
+	if (!rc)
+		rc = keep(j, &j->cmd.text);
+	return rc ? rc : keep(j, &j->cmd.annex);
 }
 
 static size_t least(size_t a, size_t b)
@@ -207,7 +208,7 @@ static int put_thread_select(struct buf *out, char which, struct rsp_thread t)
 static int put_read(struct job *j, const struct stub *s, struct buf *out)
 {
 	j->asked = least(j->end - j->at, stub_read_max(s));
-	return buf_printf(out, "m%llx,%zx", (unsigned long long)(j->cmd.addr + j->at), j->asked);
+	return buf_printf(out, "m%" PRIx64 ",%zx", j->cmd.addr + j->at, j->asked);
 }
 
 static int put_write(struct job *j, const struct stub *s, struct buf *out)
@@ -215,7 +216,7 @@ static int put_write(struct job *j, const struct stub *s, struct buf *out)
 	int rc;
 
 	j->asked = least(j->end - j->at, stub_write_max(s));
-	rc = buf_printf(out, "M%llx,%zx:", (unsigned long long)(j->cmd.addr + j->at), j->asked);
+	rc = buf_printf(out, "M%" PRIx64 ",%zx:", j->cmd.addr + j->at, j->asked);
 	return rc ? rc : hex_put(out, (struct span){ j->cmd.data.p + j->at, j->asked });
 }
 
