@@ -1,5 +1,5 @@
 /* target.c - the turn. Its states: target_states.c. What it does for its clients: target_serve.c. */
-#include "proxy/target.h"
+#include "proxy/target_parts.h"
 
 #include "base/log.h"
 #include "proxy/audit_log.h"

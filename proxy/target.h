@@ -83,28 +83,4 @@ void target_ready(struct target *t);             /* the backend's descriptor wok
 struct wait target_wait(const struct target *t); /* without its sessions' */
 void target_reap(struct target *t);              /* nothing of the target may be on the stack */
 
-/* Between target's own files: who sits at it (target_seats.c), the states (target_states.c), what is done for the clients (target_serve.c,
- * target_lift.c), what is told of the target itself (target_tell.c). */
-enum target_event {
-	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_TEXT,
-	TARGET_GONE, TARGET_LEAVES, TARGET_SHUTS, TARGET_EVENTS,
-};
-
-void target_event(struct target *t, enum target_event ev, uint64_t now);
-int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
-struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
-void target_let_go(struct target *t, struct session *s, unsigned slot); /* it leaves: its breakpoints and its lead end */
-bool target_there(const struct target *t);                 /* met, and not lost */
-
-void target_tell_stop(struct target *t);                   /* .stop, to whoever waits for one */
-int target_submit(struct target *t, const struct rsp_cmd *cmd, uint64_t now) MUST_USE; /* one of its own; 0, -1 */
-
-/* Before a resume is handed over. true: something is to be done first, and it has begun. */
-bool target_lift(struct target *t, unsigned slot, uint64_t now) MUST_USE;
-int target_lift_on(struct target *t, uint64_t now) MUST_USE; /* its next phase: 1 moved, 0 nothing now */
-bool target_lifting(const struct target *t);
-
-/* Answers what can be told without asking the target. false: it must be asked. */
-bool target_tell(struct target *t, struct session *s) MUST_USE;
-
 #endif

@@ -3,7 +3,7 @@
  * A debugger takes its own breakpoints out before it goes on from one of them, and puts them back a step later. Of another
  * client's it knows nothing, and a stub that does not look stops there again at once, for ever. So it is done for it: read
  * the pc, take that one out, step, put it back, and only then the resume. Nobody else is served meanwhile. */
-#include "proxy/target.h"
+#include "proxy/target_parts.h"
 
 #include "rsp/tdesc.h"
 

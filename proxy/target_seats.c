@@ -1,5 +1,5 @@
 /* target_seats.c - who sits at a target, and who of them leads. See target.h. */
-#include "proxy/target.h"
+#include "proxy/target_parts.h"
 
 #include "base/log.h"
 

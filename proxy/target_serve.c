@@ -1,10 +1,7 @@
 /* target_serve.c - who is next, and what is done with a command. See target.h. */
-#include "proxy/target.h"
-
-#include "base/log.h"
+#include "proxy/target_parts.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 bool target_there(const struct target *t)
 {
@@ -14,16 +11,6 @@ bool target_there(const struct target *t)
 static struct breakpoint breakpoint_of(const struct rsp_cmd *cmd)
 {
 	return (struct breakpoint){ .type = (unsigned)cmd->num[0], .addr = cmd->addr, .kind = cmd->len };
-}
-
-static void take(struct target *t, const struct rsp_cmd *cmd, bool internal, uint64_t now)
-{
-	t->cmd.op = cmd->op;
-	t->cmd.addr = cmd->addr;
-	t->cmd.len = cmd->len;
-	t->cmd.num[0] = cmd->num[0];
-	t->internal = internal;
-	target_event(t, TARGET_TAKES, now);
 }
 
 static int hand_over(struct target *t, struct session *s, uint64_t now)
@@ -39,7 +26,7 @@ static int hand_over(struct target *t, struct session *s, uint64_t now)
 		session_refuse(s, "kdgate: the target cannot be asked that");
 	if (rc)
 		return 1;
-	take(t, &s->cmd, false, now);
+	target_takes(t, &s->cmd, false, now);
 	session_tell(s, resumes ? SESSION_RESUMED : SESSION_TAKEN, NULL);
 	return 1;
 }
@@ -141,46 +128,6 @@ static bool stop_for(struct target *t, const struct session *s)
 	return true;
 }
 
-static void away_words(const struct target *t, char *words, size_t size)
-{
-	snprintf(words, size, "kdgate: target %s is away%s%s", t->setup.name, *t->why ? ": " : "", t->why);
-}
-
-/* lldb shows words only as the reason of a stop. So it is given one, of a target that is not there. */
-static int pretend(struct session *s, const char *words)
-{
-	static const struct rsp_thread one = { 0, 1 };
-	struct rsp_stop stop = { .code = 5, .has_thread = true, .thread = one, .words = words };
-	struct rsp_reply list = { .kind = RSP_REPLY_THREADS, .threads = &one, .threads_n = 1 };
-
-	if (s->cmd.op == RSP_OP_STATUS)
-		session_tell(s, SESSION_STATUS, &(struct session_news){ .stop = &stop });
-	else if (s->cmd.op == RSP_OP_THREADS_FIRST || s->cmd.op == RSP_OP_THREAD_CURRENT)
-		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &list });
-	else if (s->cmd.op == RSP_OP_SUPPORTED || s->cmd.op == RSP_OP_XFER_READ || s->cmd.op == RSP_OP_HOST_INFO)
-		session_unsupported(s);
-	else
-		session_refuse(s, words);
-	return 1;
-}
-
-/* Who comes while the target is away is told, and let go: it would only time out. */
-static int turn_away(struct target *t, struct session *s, uint64_t now)
-{
-	char words[RSP_ERROR_TEXT];
-
-	away_words(t, words, sizeof words);
-	if (!s->turned_away)
-		log_line(LOG_LEVEL_NOTICE, "%s: client %llu (%s) is turned away: the target is away", t->setup.name,
-		         (unsigned long long)s->who.id, s->who.peer);
-	s->turned_away = true;
-	if (s->dialect.lldb)
-		return pretend(s, words);
-	session_error(s, words);
-	session_leave(s, "the target is away", now);
-	return 1;
-}
-
 static int refuse(struct session *s, const char *words)
 {
 	session_refuse(s, words);
@@ -200,17 +147,13 @@ static int hurry(struct target *t, uint64_t now)
 /* In the other states a command may wait, for as long as its client will. */
 static int wait_or_refuse(struct target *t, struct session *s, uint64_t now)
 {
-	char words[RSP_ERROR_TEXT];
 	bool late = now >= s->asked + SESSION_WAIT_MS;
 
-	away_words(t, words, sizeof words);
-	if (target_there(t) && late)
-		return refuse(s, "kdgate: the target is busy");
 	if (target_there(t))
-		return 0;
+		return late ? refuse(s, "kdgate: the target is busy") : 0;
 	if (!s->met)
-		return late ? turn_away(t, s, now) : hurry(t, now);
-	return t->state == TARGET_OPENING && !late ? 0 : refuse(s, words);
+		return late ? target_turn_away(t, s, now) : hurry(t, now);
+	return t->state == TARGET_OPENING && !late ? 0 : target_refuse_away(t, s);
 }
 
 static int serve(struct target *t, unsigned slot, uint64_t now)
@@ -220,7 +163,7 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 	if (!s || s->state != SESSION_QUEUED)
 		return 0;
 	if (s->turned_away)
-		return turn_away(t, s, now);
+		return target_turn_away(t, s, now);
 	if (target_lifting(t))
 		return now < s->asked + SESSION_WAIT_MS ? 0 : refuse(s, "kdgate: the target is busy");
 	if (follows(t, s))
@@ -236,78 +179,10 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 	return wait_or_refuse(t, s, now);
 }
 
-int target_submit(struct target *t, const struct rsp_cmd *cmd, uint64_t now)
-{
-	if (t->be->ops->submit(t->be, cmd) < 0)
-		return -1;
-	take(t, cmd, true, now);
-	return 0;
-}
-
-/* Before anybody's next command: what an owner left behind. */
-static int remove_orphan(struct target *t, uint64_t now)
-{
-	static const char *const names[BREAKS_TYPES] = { "z0,", "z1,", "z2,", "z3,", "z4," };
-	struct breakpoint bp;
-	struct rsp_cmd clear;
-
-	if (t->state != TARGET_STOPPED || !breaks_orphan(&t->breaks, &bp))
-		return 0;
-	rsp_cmd_make(&clear, names[bp.type]);
-	clear.num[0] = bp.type;
-	clear.addr = bp.addr;
-	clear.len = bp.kind;
-	if (target_submit(t, &clear, now) < 0)
-		breaks_gone(&t->breaks, bp);
-	return 1;
-}
-
-/* Nobody leads the target any more, and it is not to stand until somebody does. */
-static int release(struct target *t, uint64_t now)
-{
-	struct rsp_cmd go;
-
-	if (t->state != TARGET_STOPPED || !t->release || t->closing)
-		return 0;
-	rsp_cmd_make(&go, "vCont");
-	go.actions_n = 1;
-	go.actions[0] = (struct rsp_action){ .verb = 'c' };
-	if (target_submit(t, &go, now) == 0)
-		return 1;
-	t->release = false;
-	return 0;
-}
-
-/* Towards TARGET_CLOSED: stop it if there is something to take out, take it out, leave. */
-static int close_down(struct target *t, uint64_t now)
-{
-	bool late = now >= t->deadline, nothing_left = !breaks_count(&t->breaks);
-
-	if (!t->closing || t->state == TARGET_CLOSED)
-		return 0;
-	if (late || !t->be || (t->state == TARGET_RUNNING && nothing_left)) {
-		target_event(t, TARGET_SHUTS, now);
-		return 1;
-	}
-	if (t->state == TARGET_RUNNING)
-		t->be->ops->interrupt(t->be);
-	if (t->state != TARGET_STOPPED)
-		return 0;
-	target_event(t, TARGET_LEAVES, now);
-	return 1;
-}
-
-static int own_affairs(struct target *t, uint64_t now)
-{
-	if (target_lifting(t) && !(t->closing && now >= t->deadline))
-		return target_lift_on(t, now);
-	return remove_orphan(t, now) || close_down(t, now) || release(t, now);
-}
-
 /* Round and round: whoever was served is asked last. */
 int target_serve(struct target *t, uint64_t now)
 {
-	int moved = own_affairs(t, now);
+	int moved = target_own_affairs(t, now);
 	unsigned first = t->turn;
 
 	for (unsigned i = 0; i < t->slots_n; i++) {

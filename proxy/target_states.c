@@ -1,5 +1,5 @@
 /* target_states.c - what each event means in each state, and the one place where the state changes. */
-#include "proxy/target.h"
+#include "proxy/target_parts.h"
 
 #include "base/log.h"
 #include "proxy/audit_log.h"

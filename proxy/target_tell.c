@@ -1,5 +1,5 @@
 /* target_tell.c - what a client is told of the target without the target being asked. See target.h. */
-#include "proxy/target.h"
+#include "proxy/target_parts.h"
 
 #include "base/hex.h"
 #include "rsp/tdesc.h"

@@ -1,0 +1,38 @@
+/* target_parts.h - between target's own files, and for no other: who sits at it (target_seats.c), its states
+ * (target_states.c), what it does by itself (target_own.c), what is done for its clients (target_serve.c, target_lift.c),
+ * what is told of it (target_tell.c) and of its absence (target_away.c). */
+#ifndef PROXY_TARGET_PARTS_H
+#define PROXY_TARGET_PARTS_H
+
+#include "proxy/target.h"
+
+enum target_event {
+	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_TEXT,
+	TARGET_GONE, TARGET_LEAVES, TARGET_SHUTS, TARGET_EVENTS,
+};
+
+void target_event(struct target *t, enum target_event ev, uint64_t now);
+int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
+struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
+void target_let_go(struct target *t, struct session *s, unsigned slot); /* it leaves: its breakpoints and its lead end */
+bool target_there(const struct target *t);                 /* met, and not lost */
+
+void target_tell_stop(struct target *t);                   /* .stop, to whoever waits for one */
+void target_takes(struct target *t, const struct rsp_cmd *cmd, bool internal, uint64_t now); /* the backend has it */
+int target_submit(struct target *t, const struct rsp_cmd *cmd, uint64_t now) MUST_USE; /* one of its own; 0, -1 */
+int target_own_affairs(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
+
+/* Before a resume is handed over. true: something is to be done first, and it has begun. */
+bool target_lift(struct target *t, unsigned slot, uint64_t now) MUST_USE;
+int target_lift_on(struct target *t, uint64_t now) MUST_USE; /* its next phase: 1 moved, 0 nothing now */
+bool target_lifting(const struct target *t);
+
+/* While there is no target; both answer 1. turn_away is for who has just come: gdb is let go, lldb is given a session in
+ * which it is told. */
+int target_turn_away(struct target *t, struct session *s, uint64_t now) MUST_USE;
+int target_refuse_away(struct target *t, struct session *s) MUST_USE;
+
+/* Answers what can be told without asking the target. false: it must be asked. */
+bool target_tell(struct target *t, struct session *s) MUST_USE;
+
+#endif
