@@ -79,6 +79,7 @@ void target_close(struct target *t, uint64_t now);
 /* One turn: target to clients, clients to target, until nothing moves. true: it stopped before that,
  * to let others live; run it again soon. */
 bool target_run(struct target *t, uint64_t now) MUST_USE;
+bool target_there(const struct target *t);       /* met, and not lost */
 void target_ready(struct target *t);             /* the backend's descriptor woke the program */
 struct wait target_wait(const struct target *t); /* without its sessions' */
 void target_reap(struct target *t);              /* nothing of the target may be on the stack */

@@ -15,7 +15,6 @@ void target_event(struct target *t, enum target_event ev, uint64_t now);
 int target_serve(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 nothing to do */
 struct session *target_leader(const struct target *t);     /* NULL: nobody may run it */
 void target_let_go(struct target *t, struct session *s, unsigned slot); /* it leaves: its breakpoints and its lead end */
-bool target_there(const struct target *t);                 /* met, and not lost */
 
 void target_tell_stop(struct target *t);                   /* .stop, to whoever waits for one */
 void target_takes(struct target *t, const struct rsp_cmd *cmd, bool internal, uint64_t now); /* the backend has it */
