@@ -152,8 +152,3 @@ int target_lift_on(struct target *t, uint64_t now)
 		t->lift = LIFT_DONE;
 	return 1;
 }
-
-bool target_lifting(const struct target *t)
-{
-	return t->lift != LIFT_NONE && t->lift != LIFT_DONE;
-}

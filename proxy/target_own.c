@@ -75,7 +75,5 @@ static int close_down(struct target *t, uint64_t now)
 
 int target_own_affairs(struct target *t, uint64_t now)
 {
-	if (target_lifting(t) && !(t->closing && now >= t->deadline))
-		return target_lift_on(t, now);
 	return remove_orphan(t, now) || close_down(t, now) || release(t, now);
 }

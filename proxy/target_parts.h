@@ -24,7 +24,11 @@ int target_own_affairs(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 n
 /* Before a resume is handed over. true: something is to be done first, and it has begun. */
 bool target_lift(struct target *t, unsigned slot, uint64_t now) MUST_USE;
 int target_lift_on(struct target *t, uint64_t now) MUST_USE; /* its next phase: 1 moved, 0 nothing now */
-bool target_lifting(const struct target *t);
+
+static inline bool target_lifting(const struct target *t)
+{
+	return t->lift != LIFT_NONE && t->lift != LIFT_DONE;
+}
 
 /* While there is no target; both answer 1. turn_away is for who has just come: gdb is let go, lldb is given a session in
  * which it is told. */

@@ -179,10 +179,16 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 	return wait_or_refuse(t, s, now);
 }
 
+/* A step of its own is gone through with first, unless the program can wait no longer. */
+static bool busy_with_itself(const struct target *t, uint64_t now)
+{
+	return target_lifting(t) && !(t->closing && now >= t->deadline);
+}
+
 /* Round and round: whoever was served is asked last. */
 int target_serve(struct target *t, uint64_t now)
 {
-	int moved = target_own_affairs(t, now);
+	int moved = busy_with_itself(t, now) ? target_lift_on(t, now) : target_own_affairs(t, now);
 	unsigned first = t->turn;
 
 	for (unsigned i = 0; i < t->slots_n; i++) {
