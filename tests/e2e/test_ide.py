@@ -1,5 +1,6 @@
 """test_ide.py - gdb/MI and the Debug Adapter Protocol, in the order the IDEs' own logs show."""
 import re
+import socket
 
 import debuggers
 import pytest
@@ -13,6 +14,14 @@ def mi(symbols):
         yield m
 
 
+def knows_localhost():
+    """":1234" means localhost to gdb; a machine without /etc/hosts has no such name."""
+    try:
+        return bool(socket.getaddrinfo("localhost", None))
+    except OSError:
+        return False
+
+
 def cpptools_start(mi, address):
     for line in ("-gdb-set mi-async on", "-gdb-set pagination off", "-gdb-set auto-solib-add on", "-gdb-set stop-on-solib-events 1"):
         mi.must(line)
@@ -22,7 +31,7 @@ def cpptools_start(mi, address):
 def test_cpptools(gate, kernel, mi):
     """VS Code's C/C++ extension."""
     address = gate().address()
-    cpptools_start(mi, address.replace("127.0.0.1", ""))
+    cpptools_start(mi, address.replace("127.0.0.1", "") if knows_localhost() else address)
     assert mi.must("-data-list-register-names").count('"') > 40
     assert re.search(r'number="16",value="0x[0-9a-f]+"', mi.must("-data-list-register-values x"))
     assert "CPU#1" in mi.must("-thread-info")

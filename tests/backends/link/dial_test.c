@@ -122,12 +122,25 @@ static void nobody_listens(void **state)
 	close(fd);
 }
 
+/* A machine without /etc/hosts has no such name. */
+static void need_localhost(void)
+{
+	struct addrinfo *ai;
+
+	if (getaddrinfo("localhost", NULL, NULL, &ai) != 0) {
+		print_message("skipped: localhost is unknown on this machine\n");
+		skip();
+	}
+	freeaddrinfo(ai);
+}
+
 /* Whichever of its addresses the stub listens on. */
 static void localhost_is_several(void **state)
 {
 	static const char *const addresses[] = { "127.0.0.1", "::1" };
 
 	(void)state;
+	need_localhost();
 	for (size_t i = 0; i < 2; i++) {
 		char port[8] = "";
 		int listener = bound(addresses[i], true, port);
@@ -241,11 +254,13 @@ static void hangs_up_at_once(void **state)
 static void localhost_refuses(void **state)
 {
 	char port[8] = "";
-	int fd = bound("127.0.0.1", false, port);
+	int fd, rc;
 	struct link *lk;
-	int rc = link_tcp_dial(&lk, "localhost", port);
 
 	(void)state;
+	need_localhost();
+	fd = bound("127.0.0.1", false, port);
+	rc = link_tcp_dial(&lk, "localhost", port);
 	if (rc == 0)
 		rc = send_hello(lk);
 	assert_int_equal(rc, -ECONNREFUSED);
