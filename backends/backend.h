@@ -17,6 +17,8 @@ enum backend_event {
 	BACKEND_NONE,
 	BACKEND_MOVED,   /* something went on inside; poll again */
 	BACKEND_REPLY,   /* the command is done; .reply */
+	BACKEND_PART,    /* .reply.bytes of a read; the bytes of the next PART, or of the REPLY, follow them. A REPLY that is
+	                  * no bytes ends the read where it is */
 	BACKEND_RUNS,    /* the target runs: the answer to a resume, or to opening */
 	BACKEND_STOPPED, /* .stop; after opening, or while it ran */
 	BACKEND_PRINT,   /* .reply.bytes: text of the target's console; comes at any time */

@@ -357,8 +357,8 @@ static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_n
 	if (rc == -EBADMSG) /* a stop that nobody asked for is passed over */
 		return stops ? stray(b) : nonsense(b, news);
 	b->lies = b->strays = 0;
-	if (rc == 0)
-		return enter(b, S_ASK, BACKEND_MOVED);
+	if (rc == 0 || rc == JOB_PART)
+		return enter(b, S_ASK, rc ? BACKEND_PART : BACKEND_MOVED);
 	return news->reply.kind == RSP_REPLY_OUTPUT ? BACKEND_PRINT : done(b, news);
 }
 
@@ -396,6 +396,18 @@ static int unanswered(struct backend_rsp *b, struct backend_news *news)
 	return done(b, news);
 }
 
+static int hear(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	int ev = states[b->state].hear(b, body, news), rc = 0;
+
+	if (ev != BACKEND_PART)
+		return ev;
+	rc = say_request(b, now); /* the stub works while the client is given what there is */
+	if (!rc)
+		rc = wire_push(&b->wire, now);
+	return rc < 0 ? rc : ev;
+}
+
 /* Listen first, then speak: what has just come in may be what the sending waited for. */
 static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 {
@@ -406,7 +418,7 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 	if (got < 0)
 		b->why = b->wire.why;
 	if (got < 0 || body)
-		return got < 0 ? got : states[b->state].hear(b, body, news);
+		return got < 0 ? got : hear(b, body, news, now);
 	rc = states[b->state].say(b, now);
 	if (rc == BACKEND_PRINT)
 		news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = span_of(unheard) };

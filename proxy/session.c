@@ -36,11 +36,31 @@ bool session_lives(const struct session *s)
 	return s->state < SESSION_DRAINING;
 }
 
+static int say_part(struct session *s, const struct session_news *news)
+{
+	return rsp_part_put(&s->out, &s->cmd, news->reply->bytes, &s->part);
+}
+
+/* Whatever ends a read of which a part has gone, it is a short read. */
+static int end_part(struct session *s, struct span bytes)
+{
+	int rc = rsp_part_put(&s->out, &s->cmd, bytes, &s->part);
+
+	return rc ? rc : rsp_part_end(&s->out, &s->part);
+}
+
+static int say_no(struct session *s, const struct session_news *news)
+{
+	return s->part.open ? end_part(s, (struct span){ 0 }) : session_say_refusal(s, news);
+}
+
 /* What a transition does. k and R have no answer in gdb's view; lldb's k waits for an end. */
 static int say(struct session *s, const struct session_news *news)
 {
 	if (s->cmd.spec && s->cmd.spec->form == RSP_FORM_NONE)
 		return s->dialect.lldb ? rsp_say_text(&s->out, "X09") : 0;
+	if (s->part.open)
+		return end_part(s, news->reply->kind == RSP_REPLY_BYTES ? news->reply->bytes : (struct span){ 0 });
 	return rsp_say_reply(&s->out, &s->dialect, &s->cmd, news->reply);
 }
 
@@ -101,7 +121,8 @@ static const struct row {
 	{ SESSION_QUEUED,   SESSION_RESUMED, NULL,        SESSION_RESUMING },
 	{ SESSION_QUEUED,   SESSION_FOLLOWS, say_held,    SESSION_RUNNING },
 	{ SESSION_ASKED,    SESSION_REPLY,   say,         SESSION_IDLE },
-	{ SESSION_ASKED,    SESSION_REFUSE,  session_say_refusal, SESSION_IDLE },
+	{ SESSION_ASKED,    SESSION_PART,    say_part,    SESSION_ASKED },
+	{ SESSION_ASKED,    SESSION_REFUSE,  say_no,      SESSION_IDLE },
 	{ SESSION_ASKED,    SESSION_PRINT,   say_or_hold, SESSION_ASKED },
 	{ SESSION_RESUMING, SESSION_REPLY,   say,         SESSION_IDLE },
 	{ SESSION_RESUMING, SESSION_REFUSE,  session_say_refusal, SESSION_IDLE },
@@ -111,6 +132,7 @@ static const struct row {
 	{ SESSION_RUNNING,  SESSION_PRINT,   say_text,    SESSION_RUNNING },
 	{ SESSION_DRAINING, SESSION_PRINT,   NULL,        SESSION_ANY },
 	{ SESSION_DRAINING, SESSION_REPLY,   NULL,        SESSION_ANY }, /* it left while it was asked */
+	{ SESSION_DRAINING, SESSION_PART,    NULL,        SESSION_ANY },
 	{ SESSION_DRAINING, SESSION_REFUSE,  NULL,        SESSION_ANY },
 	{ SESSION_DRAINING, SESSION_STATUS,  NULL,        SESSION_ANY },
 	{ SESSION_DEAD,     SESSION_LEAVE,   NULL,        SESSION_ANY },

@@ -47,6 +47,7 @@ enum session_event {
 	SESSION_RESUMED, /* the same, and the target will run */
 	SESSION_FOLLOWS, /* the next stop is the answer */
 	SESSION_REPLY,   /* .reply, the answer to .cmd */
+	SESSION_PART,    /* .reply: bytes of the answer to a read, more follow */
 	SESSION_REFUSE,  /* .words: why .cmd is not done */
 	SESSION_STATUS,  /* .stop, the answer to ? */
 	SESSION_STOP,    /* .stop: the target stopped */
@@ -95,6 +96,7 @@ struct session {
 	bool turned_away;         /* it came while the target was away; lldb must be told within a session */
 	bool met;                 /* it has been told a stop: it knows where the target stands */
 	struct rsp_cmd cmd;       /* borrows framer.body while QUEUED */
+	struct rsp_part part;     /* of its answer */
 	struct rsp_thread general, resume; /* the client's Hg and Hc */
 	struct rsp_thread stopped; /* of the last stop it was told */
 	uint64_t born, asked, framed, beat, drained; /* when; framed: NEVER outside a packet */

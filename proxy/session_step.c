@@ -179,7 +179,7 @@ static bool wants_beat(const struct session *s)
 {
 	bool waits = s->state == SESSION_QUEUED || s->state == SESSION_ASKED || (s->state == SESSION_RUNNING && !s->met);
 
-	return waits && !s->dialect.lldb;
+	return waits && !s->dialect.lldb && !s->part.open;
 }
 
 static int keep_alive(struct session *s, uint64_t now)

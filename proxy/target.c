@@ -68,7 +68,7 @@ static void note_why(struct target *t, int rc)
 static int target_to_clients(struct target *t, uint64_t now)
 {
 	static const enum target_event said[BACKEND_EVENTS] = {
-		[BACKEND_REPLY] = TARGET_SAYS_REPLY, [BACKEND_RUNS] = TARGET_SAYS_RUNS,
+		[BACKEND_REPLY] = TARGET_SAYS_REPLY, [BACKEND_PART] = TARGET_SAYS_PART, [BACKEND_RUNS] = TARGET_SAYS_RUNS,
 		[BACKEND_STOPPED] = TARGET_SAYS_STOPPED, [BACKEND_PRINT] = TARGET_SAYS_TEXT,
 	};
 	int rc;

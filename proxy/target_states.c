@@ -127,6 +127,16 @@ static int answered(struct target *t, uint64_t now)
 	return 0;
 }
 
+static int parted(struct target *t, uint64_t now)
+{
+	struct session *s = asker(t);
+
+	(void)now;
+	if (s)
+		session_tell(s, SESSION_PART, &(struct session_news){ .reply = &t->news.reply });
+	return 0;
+}
+
 static int bury(struct target *t, uint64_t now)
 {
 	t->grave = t->be;
@@ -193,6 +203,7 @@ static const struct row {
 	{ TARGET_STOPPED, TARGET_TAKES,        NULL,     TARGET_ASKED },
 	{ TARGET_STOPPED, TARGET_LEAVES,       leave,    TARGET_LEAVING },
 	{ TARGET_ASKED,   TARGET_SAYS_REPLY,   answered, TARGET_STOPPED },
+	{ TARGET_ASKED,   TARGET_SAYS_PART,    parted,   TARGET_ASKED },
 	{ TARGET_ASKED,   TARGET_SAYS_RUNS,    resumed,  TARGET_RUNNING },
 	{ TARGET_RUNNING, TARGET_SAYS_STOPPED, stopped,  TARGET_STOPPED },
 	{ TARGET_LEAVING, TARGET_GONE,         shut,     TARGET_CLOSED },

@@ -153,12 +153,12 @@ static enum rsp_event (*const on_byte[RSP_F_STATES])(struct rsp_framer *, uint8_
 	[RSP_F_REPEAT] = on_repeat, [RSP_F_SUM1] = on_sum1, [RSP_F_SUM2] = on_sum2,
 };
 
-static uint8_t sum_of(const uint8_t *p, size_t n)
+uint8_t rsp_sum(struct span wire)
 {
 	uint8_t sum = 0;
 
-	for (size_t i = 0; i < n; i++)
-		sum += p[i];
+	for (size_t i = 0; i < wire.len; i++)
+		sum += wire.p[i];
 	return sum;
 }
 
@@ -189,7 +189,7 @@ static size_t take_plain(struct rsp_framer *f, const uint8_t *p, size_t n)
 {
 	size_t len = plain_run(p, n);
 
-	f->sum += sum_of(p, len);
+	f->sum += rsp_sum((struct span){ p, len });
 	body_put(f, p, len);
 	return len;
 }
@@ -247,7 +247,7 @@ int rsp_close(struct buf *out, struct rsp_mark at)
 
 	if (at.bad)
 		return rsp_undo(out, at, -ENOBUFS);
-	sum = sum_of(buf_data(out) + at.len + 1, out->len - at.len - 1);
+	sum = rsp_sum(span_from(buf_span(out), at.len + 1));
 	rc = buf_put_u8(out, '#');
 	if (!rc)
 		rc = hex_put(out, (struct span){ &sum, 1 });

@@ -63,6 +63,8 @@ int rsp_put_escaped(struct buf *out, struct span bytes) MUST_USE; /* 0, -ENOBUFS
 int rsp_close(struct buf *out, struct rsp_mark at) MUST_USE;      /* 0; -ENOBUFS and undone */
 int rsp_undo(struct buf *out, struct rsp_mark at, int rc) MUST_USE; /* answers rc */
 
+uint8_t rsp_sum(struct span wire); /* of a body as it is sent */
+
 /* The whole of it for a body that is text already. Escapes what must be. */
 int rsp_frame(struct buf *out, struct span body) MUST_USE; /* 0; -ENOBUFS and nothing changed */
 

@@ -91,6 +91,16 @@ int rsp_say_error(struct buf *out, const struct rsp_dialect *d, unsigned code, s
 int rsp_say_output(struct buf *out, struct span text) MUST_USE;   /* one O packet */
 int rsp_say_stop(struct buf *out, const struct rsp_dialect *d, const struct rsp_stop *stop, const struct rsp_thread *threads, size_t n) MUST_USE; /* threads: for list_threads; may be NULL */
 
+/* The bytes of a read, in pieces: one packet, whose checksum is kept in between. Nothing else may be written until its
+ * end. put opens it. All zero: not open. */
+struct rsp_part {
+	bool open;
+	uint8_t sum;
+};
+
+int rsp_part_put(struct buf *out, const struct rsp_cmd *cmd, struct span bytes, struct rsp_part *part) MUST_USE;
+int rsp_part_end(struct buf *out, struct rsp_part *part) MUST_USE;
+
 /* Any reply to the command it answers: hex for m, b and bytes for x, QC, chunks... STOP is not for this: -EINVAL.
  * A thread list that does not fit is cut to what fits, at most 4 KiB. */
 int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, const struct rsp_reply *reply) MUST_USE;

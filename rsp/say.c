@@ -264,6 +264,36 @@ static int say_bytes(struct buf *out, const struct rsp_cmd *cmd, struct span byt
 	return cmd->op == RSP_OP_MEM_READ_BIN ? say_binary(out, "b", bytes) : say_hex(out, "", bytes);
 }
 
+static int part_head(struct buf *out, const struct rsp_cmd *cmd)
+{
+	return buf_put_text(out, cmd->op == RSP_OP_MEM_READ_BIN ? "$b" : "$");
+}
+
+int rsp_part_put(struct buf *out, const struct rsp_cmd *cmd, struct span bytes, struct rsp_part *part)
+{
+	size_t before = out->len, from = before + !part->open; /* the $ is not summed */
+	int rc = part->open ? 0 : part_head(out, cmd);
+
+	if (!rc)
+		rc = cmd->op == RSP_OP_MEM_READ_BIN ? rsp_put_escaped(out, bytes) : hex_put(out, bytes);
+	if (rc) {
+		buf_cut(out, before);
+		return rc;
+	}
+	part->sum += rsp_sum((struct span){ buf_data(out) + from, out->len - from });
+	part->open = true;
+	return 0;
+}
+
+int rsp_part_end(struct buf *out, struct rsp_part *part)
+{
+	int rc = buf_printf(out, "#%02x", part->sum);
+
+	if (!rc)
+		*part = (struct rsp_part){ 0 };
+	return rc;
+}
+
 /* Every gdb reads E.text here; where memory and text are read, those before 16 take it for the data. */
 static bool reads_words(enum rsp_op op)
 {

@@ -354,20 +354,12 @@ static int after_read(struct job *j, struct rsp_reply *reply)
 {
 	size_t got = reply->kind == RSP_REPLY_BYTES ? reply->bytes.len : 0;
 
-	if (!got && !j->at) {
-		if (reply->kind == RSP_REPLY_BYTES)
-			*reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = EFAULT };
-		return 1;
-	}
-	if (!j->at && (got == j->end || got < j->asked || j->cut))
-		return 1; /* whole, or all there is: no need to keep it */
-	if (!j->at)
-		buf_reset(&j->data, 0);
-	if (got && buf_put_span(&j->data, reply->bytes) < 0)
-		got = 0;
+	if (!got && j->at)
+		*reply = (struct rsp_reply){ .kind = RSP_REPLY_BYTES };
+	else if (!got && reply->kind == RSP_REPLY_BYTES)
+		*reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = EFAULT };
 	j->at += got;
-	*reply = (struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = buf_span(&j->data) };
-	return got < j->asked || j->at == j->end || j->cut;
+	return got < j->asked || j->at == j->end || j->cut ? 1 : JOB_PART;
 }
 
 /* Never cut: half a write is worse than a late answer. */

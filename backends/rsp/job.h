@@ -12,7 +12,7 @@ struct job {
 	size_t at, end;       /* bytes done; bytes wanted: of reads and writes */
 	size_t asked;         /* of them, in the request that is out */
 	bool cut;             /* no request after this one */
-	struct buf data;      /* to be written; or read so far */
+	struct buf data;      /* to be written */
 	struct rsp_thread *threads; /* a list under way, RSP_THREADS_MAX of them */
 	size_t threads_n;
 	bool listing;         /* the first part of a thread list has come */
@@ -30,7 +30,10 @@ bool job_resumes(const struct job *j);  /* the request that is due or out makes 
 bool job_unanswered(const struct job *j); /* the request that is due or out gets no answer: k */
 unsigned job_patience(const struct job *j); /* ms an answer may take */
 
+enum { JOB_PART = 2 };
+
 /* Takes the answer, which is used up. 1: done, *reply borrows from body and from the job; 0: there is more to ask;
+ * JOB_PART: the same, and *reply has bytes of a read that may go on already: those of the last answer follow them;
  * -EBADMSG: no answer to that request, and the job goes on waiting. */
 int job_answer(struct job *j, struct stub *s, struct buf *body, struct rsp_reply *reply) MUST_USE;
 

@@ -281,9 +281,60 @@ static void long_lists(void **state)
 		assert_int_equal(listed(cap), (cap - 5 + 1) / 5);
 }
 
+/* In pieces of any size it is the same packet as in one. */
+static void pieces_and_whole(void **state)
+{
+	static const char *const names[] = { "m", "x" };
+	uint8_t bytes[256], room[2][1024];
+	struct rsp_dialect d = { 0 };
+	struct rsp_cmd cmd;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)i;
+	for (size_t step = 1; step <= 300; step++) {
+		struct rsp_reply whole = { .kind = RSP_REPLY_BYTES, .bytes = { bytes, sizeof bytes } };
+		struct buf a = { .base = room[0], .cap = sizeof room[0] }, b = { .base = room[1], .cap = sizeof room[1] };
+		struct rsp_part part = { 0 };
+
+		rsp_cmd_make(&cmd, names[step % 2]);
+		assert_int_equal(rsp_say_reply(&a, &d, &cmd, &whole), 0);
+		for (size_t at = 0; at < sizeof bytes; at += step) {
+			size_t n = sizeof bytes - at < step ? sizeof bytes - at : step;
+
+			assert_int_equal(rsp_part_put(&b, &cmd, (struct span){ bytes + at, n }, &part), 0);
+			assert_true(part.open);
+		}
+		assert_int_equal(rsp_part_end(&b, &part), 0);
+		assert_false(part.open);
+		assert_int_equal(a.len, b.len);
+		assert_memory_equal(buf_data(&a), buf_data(&b), a.len);
+	}
+}
+
+/* A piece that does not fit leaves the packet as it was. */
+static void a_piece_too_many(void **state)
+{
+	uint8_t room[8];
+	struct buf small = { .base = room, .cap = sizeof room };
+	struct rsp_part part = { 0 };
+	struct rsp_cmd cmd;
+
+	(void)state;
+	rsp_cmd_make(&cmd, "m");
+	assert_int_equal(rsp_part_put(&small, &cmd, span_of("abcd"), &part), -ENOBUFS);
+	assert_int_equal(small.len, 0);
+	assert_false(part.open);
+	assert_int_equal(rsp_part_put(&small, &cmd, span_of("ab"), &part), 0);
+	assert_int_equal(rsp_part_put(&small, &cmd, span_of("cd"), &part), -ENOBUFS);
+	assert_int_equal(rsp_part_end(&small, &part), 0);
+	assert_memory_equal(room, "$6162#cf", 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pieces_and_whole), cmocka_unit_test(a_piece_too_many),
 		cmocka_unit_test(plain),
 		cmocka_unit_test(errors),
 		cmocka_unit_test(long_words),
