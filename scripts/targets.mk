@@ -9,7 +9,10 @@ endif
 demo: ## stock gdb and lldb on a kernel, through kdgate, with a running commentary
 	scripts/demo
 
-test: ## all that needs no kernel: unit tests, fuzz targets (bounded), checks
+test: ## every test, after installing what is missing; the last line counts them
+	scripts/test
+
+quick: ## the tests that need no kernel: unit tests, fuzz targets (bounded), checks
 	$(PYTHON) tests/run.py unit fuzz python checks
 
 e2e: ## stock debuggers on a real kernel
@@ -36,4 +39,4 @@ install: $(BUILD)/kdgate ## program, manual pages, example configuration, under 
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	install -D -m 644 scripts/kdgate.conf.example $(DESTDIR)$(PREFIX)/share/doc/kdgate/kdgate.conf.example
 
-.PHONY: demo test e2e fuzz lint boundaries lengths install unit-programs fuzz-programs
+.PHONY: demo test quick e2e fuzz lint boundaries lengths install unit-programs fuzz-programs
