@@ -40,6 +40,16 @@ int target_join(struct target *t, struct session *s)
 	return 0;
 }
 
+/* They wait for a stop that nobody is there to bring about. */
+static void warn_followers(struct target *t)
+{
+	static const char words[] = "kdgate: nobody is connected any more who may run the target, and it stands; Ctrl-C ends the wait\n";
+
+	for (unsigned i = 0; i < t->slots_n; i++)
+		if (t->slots[i] && t->slots[i]->state == SESSION_RUNNING)
+			session_tell(t->slots[i], SESSION_PRINT, &(struct session_news){ .text = span_of(words) });
+}
+
 /* The oldest that may; if there is none, the target goes on or stands as the last one wished. */
 static void next_leader(struct target *t, enum session_after after)
 {
@@ -51,10 +61,13 @@ static void next_leader(struct target *t, enum session_after after)
 		if (s && session_lives(s) && policy_grants(s->who.policy, RSP_EFF_RUN) && (!best || s->who.id < best->who.id))
 			best = s;
 	}
-	if (best)
+	if (best) {
 		lead(t, best);
-	else
-		t->release = after == SESSION_AFTER_RUN || (after == SESSION_AFTER_AS_CONFIGURED && t->setup.run_on_disconnect);
+		return;
+	}
+	t->release = after == SESSION_AFTER_RUN || (after == SESSION_AFTER_AS_CONFIGURED && t->setup.run_on_disconnect);
+	if (!t->release && t->state != TARGET_RUNNING)
+		warn_followers(t);
 }
 
 /* A client that leaves takes its breakpoints and, if it had it, the control with it. */
