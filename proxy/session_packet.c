@@ -178,6 +178,15 @@ static void fill_thread(struct session *s)
 		s->cmd.thread = s->general;
 }
 
+static void audit_decision(const struct session *s, enum audit_what what, struct judgement j)
+{
+	char shown[160];
+
+	session_audit(s, (struct audit_event){ .what = what, .rule = j.rule, .effect = rsp_effect_name(j.effect),
+	                                       .packet = rsp_cmd_show(&s->cmd, shown, sizeof shown),
+	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len });
+}
+
 /* What of the allowed is worth a line: what changes the target. */
 static void audit_allowed(const struct session *s, struct judgement j)
 {
@@ -189,26 +198,20 @@ static void audit_allowed(const struct session *s, struct judgement j)
 		{ RSP_EFF_MEM_WRITE | RSP_EFF_REG_WRITE, AUDIT_WRITE }, { RSP_EFF_BREAK, AUDIT_BREAK },
 		{ RSP_EFF_PROCESS | RSP_EFF_FILE | RSP_EFF_FLASH | RSP_EFF_CONFIG | RSP_EFF_TRACE | RSP_EFF_OPAQUE | RSP_EFF_SIGNAL, AUDIT_OTHER },
 	};
-	char shown[160];
 	size_t i = 0;
 
 	while (i < sizeof kinds / sizeof *kinds && !(s->cmd.effects & kinds[i].effects))
 		i++;
-	if (i == sizeof kinds / sizeof *kinds || s->cmd.op == RSP_OP_BREAK_CLEAR)
-		return;
-	session_audit(s, (struct audit_event){ .what = kinds[i].what, .rule = j.rule, .effect = rsp_effect_name(j.effect),
-	                                       .packet = rsp_cmd_show(&s->cmd, shown, sizeof shown),
-	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len });
+	if (i < sizeof kinds / sizeof *kinds && s->cmd.op != RSP_OP_BREAK_CLEAR)
+		audit_decision(s, kinds[i].what, j);
 }
 
 static int deny(struct session *s, struct judgement j, uint64_t now)
 {
-	char shown[160], words[RSP_ERROR_TEXT];
+	char words[RSP_ERROR_TEXT];
 
 	s->denied++;
-	session_audit(s, (struct audit_event){ .what = AUDIT_DENY, .rule = j.rule, .effect = rsp_effect_name(j.effect),
-	                                       .packet = rsp_cmd_show(&s->cmd, shown, sizeof shown),
-	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len });
+	audit_decision(s, AUDIT_DENY, j);
 	if (j.rule)
 		snprintf(words, sizeof words, "kdgate: denied by policy %s, rule %d", s->who.policy->name, j.rule);
 	else

@@ -25,6 +25,12 @@ int target_own_affairs(struct target *t, uint64_t now) MUST_USE; /* 1 moved, 0 n
 bool target_lift(struct target *t, unsigned slot, uint64_t now) MUST_USE;
 int target_lift_on(struct target *t, uint64_t now) MUST_USE; /* its next phase: 1 moved, 0 nothing now */
 
+/* Of a Z or z. */
+static inline struct breakpoint target_breakpoint_of(const struct rsp_cmd *cmd)
+{
+	return (struct breakpoint){ .type = (unsigned)cmd->num[0], .addr = cmd->addr, .kind = cmd->len };
+}
+
 static inline bool target_lifting(const struct target *t)
 {
 	return t->lift != LIFT_NONE && t->lift != LIFT_DONE;

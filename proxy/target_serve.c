@@ -8,18 +8,13 @@ bool target_there(const struct target *t)
 	return t->state == TARGET_STOPPED || t->state == TARGET_ASKED || t->state == TARGET_RUNNING;
 }
 
-static struct breakpoint breakpoint_of(const struct rsp_cmd *cmd)
-{
-	return (struct breakpoint){ .type = (unsigned)cmd->num[0], .addr = cmd->addr, .kind = cmd->len };
-}
-
 static int hand_over(struct target *t, struct session *s, uint64_t now)
 {
 	bool resumes = s->cmd.op == RSP_OP_RESUME || s->cmd.op == RSP_OP_REVERSE;
 	int rc = t->be->ops->submit(t->be, &s->cmd);
 
 	if (rc && s->cmd.op == RSP_OP_BREAK_SET)
-		breaks_gone(&t->breaks, breakpoint_of(&s->cmd));
+		breaks_gone(&t->breaks, target_breakpoint_of(&s->cmd));
 	if (rc == -EOPNOTSUPP)
 		session_unsupported(s);
 	else if (rc)
@@ -33,7 +28,7 @@ static int hand_over(struct target *t, struct session *s, uint64_t now)
 
 static int break_set(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
-	int rc = breaks_own(&t->breaks, breakpoint_of(&s->cmd), slot);
+	int rc = breaks_own(&t->breaks, target_breakpoint_of(&s->cmd), slot);
 
 	if (rc > 0)
 		return hand_over(t, s, now);
@@ -47,7 +42,7 @@ static int break_set(struct target *t, struct session *s, unsigned slot, uint64_
 /* One that is not this client's is not there for it: removing it is done already, and another's stays. */
 static int break_clear(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
-	if (breaks_disown(&t->breaks, breakpoint_of(&s->cmd), slot) > 0)
+	if (breaks_disown(&t->breaks, target_breakpoint_of(&s->cmd), slot) > 0)
 		return hand_over(t, s, now);
 	session_ok(s);
 	return 1;

@@ -98,11 +98,6 @@ static int printed(struct target *t, uint64_t now)
 	return 0;
 }
 
-static struct breakpoint breakpoint_of(const struct rsp_cmd *cmd)
-{
-	return (struct breakpoint){ .type = (unsigned)cmd->num[0], .addr = cmd->addr, .kind = cmd->len };
-}
-
 static void keep_threads(struct target *t)
 {
 	t->threads_n = t->news.reply.threads_n < RSP_THREADS_MAX ? t->news.reply.threads_n : RSP_THREADS_MAX;
@@ -117,7 +112,10 @@ static int answered(struct target *t, uint64_t now)
 
 	(void)now;
 	if ((t->cmd.op == RSP_OP_BREAK_CLEAR && !target_lifting(t)) || (t->cmd.op == RSP_OP_BREAK_SET && !ok))
-		breaks_gone(&t->breaks, breakpoint_of(&t->cmd));
+		breaks_gone(&t->breaks, target_breakpoint_of(&t->cmd));
+	if (t->cmd.op == RSP_OP_BREAK_CLEAR && t->internal && !ok)
+		log_line(LOG_LEVEL_WARNING, "%s: the target did not remove the breakpoint at 0x%llx that a client left", t->setup.name,
+		         (unsigned long long)t->cmd.addr);
 	if (t->news.reply.kind == RSP_REPLY_THREADS)
 		keep_threads(t);
 	if (s)

@@ -1,5 +1,6 @@
 """test_policy.py - what the gate refuses, how it says so, and that the target never hears of it."""
 import re
+import time
 
 import debuggers
 import pytest
@@ -126,6 +127,7 @@ def test_observer_gives_up_following(gate, kernel, symbols, controller):
     with debuggers.Gdb(symbols) as o:
         o.attach(g.address("observe"))
         o.start("continue")
+        time.sleep(0.5)  # gdb says "Continuing." before it resumes, and in between a Ctrl-C is lost on it
         o.interrupt()
         o.hear("received signal SIGINT")
         assert not kernel.runs()
