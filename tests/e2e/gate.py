@@ -5,6 +5,7 @@ Direct, the stub has one client at a time and no policy: what a test needs beyon
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -20,9 +21,18 @@ PROGRAM = os.environ.get("KDGATE", str(ROOT / "build" / "kdgate"))
 DIRECT = PROGRAM == "none"
 
 
+PORTS = random.sample(range(20000, 32000), 12000)  # below those that connections take for themselves
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    """One that nobody listens at, and that was not given before."""
+    while True:
+        port = PORTS.pop()
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
 
 
 def until(condition, what, seconds=20, step=0.02):
