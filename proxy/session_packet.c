@@ -151,11 +151,6 @@ static void as_role(struct session *s)
 	s->cmd.effects = RSP_EFF_QUERY;
 }
 
-static bool names_one(struct rsp_thread t)
-{
-	return t.tid != 0 && t.tid != RSP_THREAD_ALL;
-}
-
 /* c and s are of the thread that Hc named; a step of none in particular is of the one that stopped. vCont says all
  * there is to say itself. */
 static void fill_action(struct session *s)
@@ -165,7 +160,7 @@ static void fill_action(struct session *s)
 
 	if (!strcmp(s->cmd.spec->name, "vCont"))
 		return;
-	a->thread = names_one(s->resume) || !steps ? s->resume : s->stopped;
+	a->thread = rsp_thread_names_one(s->resume) || !steps ? s->resume : s->stopped;
 	a->has_thread = a->thread.tid != 0;
 }
 

@@ -63,7 +63,6 @@ struct target {
 	bool closing;
 	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
 	char why[128];                      /* it was lost, or cannot be reached */
-	unsigned long unclaimed;            /* replies whose client had gone */
 };
 
 void target_init(struct target *t, const struct target_setup *setup);

@@ -118,10 +118,8 @@ static int answered(struct target *t, uint64_t now)
 		         (unsigned long long)t->cmd.addr);
 	if (t->news.reply.kind == RSP_REPLY_THREADS)
 		keep_threads(t);
-	if (s)
+	if (s) /* else it was ours, or its client has gone */
 		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &t->news.reply });
-	else
-		t->unclaimed += !t->internal;
 	return 0;
 }
 

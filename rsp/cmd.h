@@ -105,6 +105,11 @@ struct rsp_thread {
 };
 enum { RSP_THREAD_ALL = -1 };
 
+static inline bool rsp_thread_names_one(struct rsp_thread t)
+{
+	return t.tid != 0 && t.tid != RSP_THREAD_ALL;
+}
+
 struct rsp_action {
 	char verb;          /* c s t r, and C S with sig */
 	uint8_t sig;

@@ -52,11 +52,6 @@ static const struct trait *trait(const struct job *j)
 	return &traits[j->cmd.op];
 }
 
-static bool names_one(struct rsp_thread t)
-{
-	return t.tid != 0 && t.tid != RSP_THREAD_ALL;
-}
-
 static bool vcont(const struct job *j, const struct stub *s)
 {
 	return j->cmd.op == RSP_OP_RESUME && s->vcont_c && s->vcont_s && !j->cmd.has_addr;
@@ -69,14 +64,14 @@ static const struct rsp_action *first_action(const struct job *j)
 
 static bool select_general(const struct job *j, const struct stub *s)
 {
-	return trait(j)->general && names_one(j->cmd.thread) && j->cmd.thread.tid != s->general.tid;
+	return trait(j)->general && rsp_thread_names_one(j->cmd.thread) && j->cmd.thread.tid != s->general.tid;
 }
 
 static struct rsp_thread resume_thread(const struct job *j)
 {
 	const struct rsp_action *a = first_action(j);
 
-	return j->cmd.op == RSP_OP_RESUME && a->has_thread && names_one(a->thread) ? a->thread : (struct rsp_thread){ 0, RSP_THREAD_ALL };
+	return j->cmd.op == RSP_OP_RESUME && a->has_thread && rsp_thread_names_one(a->thread) ? a->thread : (struct rsp_thread){ 0, RSP_THREAD_ALL };
 }
 
 static bool select_resume(const struct job *j, const struct stub *s)
