@@ -32,6 +32,8 @@ static const char *const names[AUDIT_WHATS] = {
 	[AUDIT_MONITOR] = "monitor",
 	[AUDIT_OTHER] = "other",
 	[AUDIT_END] = "end",
+	[AUDIT_GUARD] = "guard",
+	[AUDIT_LATCH] = "latch",
 };
 
 const char *audit_what_name(enum audit_what what)

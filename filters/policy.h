@@ -29,6 +29,7 @@ struct policy_rule {
 
 struct policy {
 	char name[POLICY_NAME];
+	bool paths; /* names of files that the target tells keep their directories; false in every built-in */
 	const struct policy_rule *rules;
 	size_t count;
 	struct policy_rule *own; /* what policy_fini frees; NULL in a built-in and its copies */

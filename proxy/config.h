@@ -33,6 +33,7 @@ struct config_listener {
 };
 
 enum on_disconnect { ON_DISCONNECT_RUN, ON_DISCONNECT_STAY };
+enum sandbox_mode { SANDBOX_DEFAULT, SANDBOX_TRY, SANDBOX_MUST, SANDBOX_OFF }; /* DEFAULT: TRY, MUST in secure mode */
 enum audit_failure { AUDIT_FAILURE_CONTINUE, AUDIT_FAILURE_STOP };
 
 struct config_target {
@@ -52,6 +53,11 @@ struct config {
 	size_t policies_n;
 	char audit[CONFIG_ADDRESS];    /* file; "-": standard output; "": no audit */
 	enum audit_failure audit_failure;
+	bool audit_failure_given;      /* else secure mode makes it STOP */
+	bool secure;                   /* the latch: config_check sees to what goes with it */
+	enum sandbox_mode sandbox;
+	char record[CONFIG_ADDRESS];   /* a capture file; "": none */
+	char learn[CONFIG_ADDRESS];    /* where the smallest policy goes at the end; "-": standard output; "": not asked for */
 	bool trace;                    /* every frame of every link on standard error */
 };
 
@@ -77,6 +83,9 @@ int config_on_disconnect_text(struct config_target *t, const char *text, char *w
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "32" */
 int config_audit_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
 int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;        /* "stop" "continue" */
+int config_sandbox_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;              /* "try" "must" "off" */
+int config_record_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;               /* a file */
+int config_learn_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
 int config_mode_text(struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE;        /* "0660" */
 int config_group_text(struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE;       /* "lab" "1000" */
 int config_name_check(const char *name, char *why, size_t why_size) MUST_USE;                                  /* of a target or a policy */

@@ -13,6 +13,8 @@ enum options_mode {
 	OPTIONS_SERVE,   /* .file: for config_load and config_check */
 	OPTIONS_CHECK,   /* the same */
 	OPTIONS_EXPLAIN, /* .config has the policies; .policy, .packets */
+	OPTIONS_LEARNED, /* explain --recording FILE: .file */
+	OPTIONS_DECODE,  /* .file */
 	OPTIONS_HELP,    /* .text goes to standard output */
 	OPTIONS_VERSION_TEXT, /* the same */
 	OPTIONS_MODES,
@@ -21,7 +23,7 @@ enum options_mode {
 struct options {
 	enum options_mode mode;
 	struct config config;  /* owned */
-	const char *file;      /* -c; NULL: none. SERVE, CHECK: always one */
+	const char *file;      /* -c; NULL: none. SERVE, CHECK: always one. DECODE, LEARNED: the capture */
 	const char *policy;    /* of EXPLAIN */
 	char **packets;        /* of argv */
 	size_t packets_n;

@@ -5,6 +5,8 @@
 #include "base/wait.h"
 #include "filters/allow.h"
 #include "filters/audit.h"
+#include "filters/latch.h"
+#include "filters/learn.h"
 #include "filters/policy.h"
 #include "rsp/features.h"
 #include "rsp/framer.h"
@@ -81,6 +83,8 @@ struct session_who {
 	const char *target;       /* its name; borrowed */
 	const struct policy *policy; /* borrowed */
 	struct audit_log *audit;  /* borrowed */
+	const struct latch *latch; /* borrowed; NULL: not secure */
+	struct learn *learn;       /* borrowed; NULL: nothing is learned */
 	bool from_stdio;          /* when it goes, the program goes */
 };
 
