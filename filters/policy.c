@@ -105,7 +105,7 @@ static struct judgement judge_places(const struct policy *p, unsigned effect, co
 }
 
 /* A newline begins a second command in most monitors, a NUL ends what a pattern sees. */
-static bool text_is_plain(struct span text)
+bool policy_text_is_plain(struct span text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
@@ -118,7 +118,7 @@ static struct judgement judge_monitor(const struct policy *p, const struct rsp_c
 	char text[RSP_DATA_MAX + 1];
 	struct access a = { .effect = RSP_EFF_MONITOR, .text = text };
 
-	if (!text_is_plain(cmd->data))
+	if (!policy_text_is_plain(cmd->data))
 		return judgement_of(p, RSP_EFF_MONITOR, 0);
 	if (cmd->data.len)
 		memcpy(text, cmd->data.p, cmd->data.len);
@@ -156,7 +156,7 @@ static struct judgement judge_breakpoint(const struct policy *p, const struct rs
 }
 
 /* A command of which nothing is known, or something that has no name here, may do anything. */
-static unsigned effects_of(const struct rsp_cmd *cmd)
+unsigned policy_effects(const struct rsp_cmd *cmd)
 {
 	bool known = cmd->effects && !(cmd->effects & ~(unsigned)RSP_EFF_ALL);
 
@@ -166,7 +166,7 @@ static unsigned effects_of(const struct rsp_cmd *cmd)
 struct judgement policy_judge(const struct policy *p, const struct rsp_cmd *cmd)
 {
 	struct judgement j = judgement_of(p, RSP_EFF_OPAQUE, 0);
-	unsigned effects = effects_of(cmd);
+	unsigned effects = policy_effects(cmd);
 
 	for (unsigned i = 0; i < RSP_EFFECTS; i++) {
 		if (!(effects & 1u << i))

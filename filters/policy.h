@@ -10,6 +10,11 @@
 
 enum { POLICY_RULES = 256, POLICY_RULE_RANGES = 16, POLICY_RULE_MATCHES = 16, POLICY_NAME = 64, POLICY_TEXT = 256 };
 
+/* What a range can be about: no command with only other effects has an address. */
+enum {
+	POLICY_PLACED = RSP_EFF_QUERY | RSP_EFF_MEM_READ | RSP_EFF_MEM_WRITE | RSP_EFF_REG_WRITE | RSP_EFF_BREAK | RSP_EFF_RUN | RSP_EFF_FLASH
+};
+
 enum verdict { VERDICT_DENY, VERDICT_ALLOW };
 
 /* A rule is about its effects; with ranges, only about an access to one of them (a denial when the access touches it,
@@ -61,6 +66,9 @@ const struct policy *policy_builtin(const char *name);
  * Monitor text with anything but printable ASCII in it is denied by every policy, as rule 0; a command without
  * effects is opaque. */
 struct judgement policy_judge(const struct policy *p, const struct rsp_cmd *cmd);
+
+unsigned policy_effects(const struct rsp_cmd *cmd); /* those that are judged: with opaque, where a command has none */
+bool policy_text_is_plain(struct span text);        /* printable ASCII, and not too long */
 
 /* One effect without an address, without text: may this client run the target, at all? A rule that names ranges or
  * matches counts for "may, somewhere" only if it allows. */

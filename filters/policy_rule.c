@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a range can be about: no command with only other effects has an address. */
-enum {
-	PLACED = RSP_EFF_QUERY | RSP_EFF_MEM_READ | RSP_EFF_MEM_WRITE | RSP_EFF_REG_WRITE | RSP_EFF_BREAK | RSP_EFF_RUN | RSP_EFF_FLASH
-};
 enum { SHOWN = 48 };
 
 struct reader {
@@ -151,7 +147,7 @@ static int read_ranges(struct reader *r, struct policy_rule *rule)
 
 	if (!take_word(r, "range"))
 		return 0;
-	if (!(rule->effects & PLACED))
+	if (!(rule->effects & POLICY_PLACED))
 		return wrong(r, "range goes with an effect that has an address: mem.read, mem.write, break, flash, ...");
 	while (!rc && !ends_list(word = peek_word(r))) {
 		rc = read_range(r, rule, word);
