@@ -78,17 +78,19 @@ static int say_stop(struct session *s, const struct session_news *news)
 
 static int say_text(struct session *s, const struct session_news *news)
 {
-	if (2 * news->text.len + 8 > buf_room(&s->out) / 2)
-		return 0; /* a client that does not read loses text, not replies */
-	return rsp_say_output(&s->out, news->text);
+	if (2 * news->text.len + 8 <= buf_room(&s->out) / 2)
+		return rsp_say_output(&s->out, news->text);
+	s->text_lost += news->text.len; /* a client that does not read loses text, not replies */
+	return 0;
 }
 
 /* RSP has no place for console text but between a resume and its stop, or within a monitor command. */
 static int hold_text(struct session *s, const struct session_news *news)
 {
-	size_t room = buf_room(&s->held);
+	size_t room = buf_room(&s->held), n = news->text.len < room ? news->text.len : room;
 
-	return buf_put(&s->held, news->text.p, news->text.len < room ? news->text.len : room);
+	s->text_lost += news->text.len - n;
+	return buf_put(&s->held, news->text.p, n);
 }
 
 static int say_held(struct session *s, const struct session_news *news)
@@ -102,7 +104,9 @@ static int say_held(struct session *s, const struct session_news *news)
 
 static int say_or_hold(struct session *s, const struct session_news *news)
 {
-	return s->cmd.op == RSP_OP_MONITOR ? say_text(s, news) : hold_text(s, news);
+	bool asks = s->cmd.op == RSP_OP_MONITOR || s->cmd.op == RSP_OP_OWN;
+
+	return asks ? say_text(s, news) : hold_text(s, news);
 }
 
 static const struct row {
@@ -120,6 +124,7 @@ static const struct row {
 	{ SESSION_QUEUED,   SESSION_TAKEN,   NULL,        SESSION_ASKED },
 	{ SESSION_QUEUED,   SESSION_RESUMED, NULL,        SESSION_RESUMING },
 	{ SESSION_QUEUED,   SESSION_FOLLOWS, say_held,    SESSION_RUNNING },
+	{ SESSION_QUEUED,   SESSION_PRINT,   say_or_hold, SESSION_QUEUED },
 	{ SESSION_ASKED,    SESSION_REPLY,   say,         SESSION_IDLE },
 	{ SESSION_ASKED,    SESSION_PART,    say_part,    SESSION_ASKED },
 	{ SESSION_ASKED,    SESSION_REFUSE,  say_no,      SESSION_IDLE },

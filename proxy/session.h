@@ -109,7 +109,7 @@ struct session {
 	enum session_after after; /* it said so: a detach lets the target run, lldb's detach -s does not */
 	const char *why;          /* it left */
 	unsigned noise, malformed;
-	unsigned long packets, denied;
+	unsigned long packets, denied, text_lost; /* text_lost: bytes of console text that it was not told */
 };
 
 int session_init(struct session *s, const struct session_who *who, struct link *client, uint64_t now) MUST_USE; /* takes client, if 0 */

@@ -1,6 +1,8 @@
 /* session_packet.c - one packet of a client: parsed, judged, and then answered here or queued for the target. */
 #include "proxy/session.h"
 
+#include "proxy/monitor.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -272,5 +274,6 @@ int session_take_packet(struct session *s, uint64_t now)
 		return on_nothing(s, now);
 	as_role(s);
 	fill_thread(s);
+	monitor_take(&s->cmd);
 	return judged(s, now);
 }
