@@ -10,6 +10,7 @@
 #include "rsp/reply.h"
 
 struct backend;
+struct guard;
 struct link;
 struct tdesc;
 
@@ -52,6 +53,7 @@ struct backend_ops {
 	 * -ESHUTDOWN when they have gone. Only while stopped and idle. */
 	void (*leave)(struct backend *be);
 	const struct backend_info *(*info)(const struct backend *be);
+	struct guard *(*guard)(struct backend *be);   /* what was wrong with what it sent; the target tells it */
 	const char *(*why)(const struct backend *be); /* in words, after poll said -errno; NULL: errno tells it all */
 	void (*ready)(struct backend *be);            /* as link_ready */
 	void (*wait)(const struct backend *be, struct wait *w);

@@ -2,9 +2,12 @@
 #include "backends/backend.h"
 
 #include "backends/link/link.h"
+#include "backends/rsp/fileio.h"
 #include "backends/rsp/hello.h"
 #include "backends/rsp/job.h"
 #include "backends/rsp/wire.h"
+#include "base/text.h"
+#include "filters/guard.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@ enum {
 	BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BREAK_TRIES = 5,
 	LEAVE_MS = 1000,
+	FILE_MS = 5000,
 	STRAYS_MAX = 16, /* packets nobody asked for, in a row */
 	LIES_MAX = 8,    /* answers that are none, in a row */
 	SIGTRAP_ = 5,
@@ -30,6 +34,10 @@ enum state {
 	S_RUN,
 	S_BREAK,    /* runs, and must be told to stop */
 	S_STOPPING, /* was told; is told again at the deadline */
+	S_FILE_ASK, /* runs, and writes to what it thinks is its host's console: the bytes must be read */
+	S_FILE_WAIT,
+	S_FILE_SAY, /* is told what came of its request for a file */
+	S_FILE_GOING,
 	S_LEAVE_ASK,
 	S_LEAVE_WAIT,
 	S_GONE,
@@ -52,7 +60,9 @@ struct backend_rsp {
 	struct backend_info info;
 	struct rsp_stop stop; /* the last one */
 	bool continued;       /* it runs by c, not by s */
-	bool break_wanted;    /* while the resume was on its way */
+	bool break_wanted;    /* while the resume, or a file request, was on its way */
+	struct fileio file;
+	struct guard guard;
 	unsigned tries, strays, lies;
 	const char *why;
 };
@@ -80,7 +90,8 @@ static int say_nothing(struct backend_rsp *b, uint64_t now)
 
 static int met(struct backend_rsp *b, struct backend_news *news)
 {
-	static const unsigned passed_on = RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE;
+	static const unsigned passed_on = RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE | RSP_CAN_LIBRARIES |
+	                                  RSP_CAN_LIBRARIES_SVR4 | RSP_CAN_THREADS | RSP_CAN_EXEC_FILE | RSP_CAN_AUXV | RSP_CAN_SIGINFO;
 
 	b->info.can = RSP_CAN_VCONT | (b->stub.features.can & passed_on);
 	if (b->stub.described) {
@@ -154,6 +165,36 @@ static int say_stopping(struct backend_rsp *b, uint64_t now)
 	return BACKEND_PRINT;
 }
 
+static int ask(struct backend_rsp *b, int rc)
+{
+	return rc < 0 || wire_close(&b->wire) < 0 ? fails(b, "a request did not fit") : 0;
+}
+
+static int say_file_ask(struct backend_rsp *b, uint64_t now)
+{
+	int rc = ask(b, fileio_request(&b->file, wire_open(&b->wire)));
+
+	b->deadline = now + FILE_MS;
+	return rc ? rc : enter(b, S_FILE_WAIT, BACKEND_NONE);
+}
+
+static int say_file(struct backend_rsp *b, uint64_t now)
+{
+	int rc = ask(b, fileio_answer(&b->file, wire_open(&b->wire)));
+
+	b->deadline = now + FILE_MS;
+	return rc ? rc : enter(b, S_FILE_GOING, BACKEND_NONE);
+}
+
+static int say_file_going(struct backend_rsp *b, uint64_t now)
+{
+	if (!wire_idle(&b->wire))
+		return late(b, now);
+	b->tries = 0;
+	b->deadline = now;
+	return enter(b, b->break_wanted ? S_BREAK : S_RUN, BACKEND_MOVED);
+}
+
 static int say_leave(struct backend_rsp *b, uint64_t now)
 {
 	if (buf_put_text(wire_open(&b->wire), "D") < 0 || wire_close(&b->wire) < 0)
@@ -184,33 +225,44 @@ static int say_gone(struct backend_rsp *b, uint64_t now)
 	return wire_idle(&b->wire) || now >= b->deadline ? -ESHUTDOWN : 0;
 }
 
-/* What each state makes of a packet. An event, or -errno. */
-static int stray(struct backend_rsp *b)
+static void note(struct backend_rsp *b, enum guard_what what, const char *words, struct span packet)
 {
+	char shown[GUARD_WORDS];
+
+	guard_note(&b->guard, what, "%s: %s", words, text_ascii(shown, sizeof shown, packet));
+}
+
+/* What each state makes of a packet. An event, or -errno. */
+static int stray(struct backend_rsp *b, struct span packet)
+{
+	note(b, GUARD_UNASKED, "a packet that nobody asked for", packet);
 	return ++b->strays > STRAYS_MAX ? fails(b, "it sends packets that nobody asked for") : BACKEND_MOVED;
 }
 
-static int hear_stray(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_stray(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
-	(void)body, (void)news;
-	return stray(b);
+	(void)news, (void)now;
+	return stray(b, buf_span(body));
 }
 
 /* Before the first question: QEMU reports that it stopped a running machine. */
-static int hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	struct rsp_stop stop;
 
-	(void)news;
-	b->hello.strays += rsp_stop_parse(buf_span(body), &stop) == 0;
-	return stray(b);
+	(void)news, (void)now;
+	if (rsp_stop_parse(buf_span(body), &stop) < 0)
+		return stray(b, buf_span(body));
+	b->hello.strays++;
+	return ++b->strays > STRAYS_MAX ? fails(b, "it reports stops that nobody asked for") : BACKEND_MOVED;
 }
 
-static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	enum hello_step step = b->hello.step;
 	int rc = hello_answer(&b->hello, &b->stub, body);
 
+	(void)now;
 	if (rc < 0) {
 		b->why = b->hello.why;
 		return rc;
@@ -223,20 +275,6 @@ static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_ne
 	if (b->hello.step == HELLO_DONE || (b->hello.step == HELLO_THREAD && b->hello.stop.has_thread))
 		return met(b, news);
 	return enter(b, S_HELLO_ASK, BACKEND_MOVED);
-}
-
-/* A register that is not in the description, or not of its size, would make gdb throw away the whole stop. */
-static void trim_registers(const struct backend_rsp *b, struct rsp_stop *stop)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < stop->regs_n; i++) {
-		const struct tdesc_reg *reg = b->stub.described ? tdesc_reg(&b->stub.tdesc, stop->regs[i].num) : NULL;
-
-		if (reg && stop->regs[i].len == (reg->bits + 7) / 8)
-			stop->regs[kept++] = stop->regs[i];
-	}
-	stop->regs_n = kept;
 }
 
 static void start_pc_job(struct backend_rsp *b, enum purpose purpose, struct rsp_cmd *cmd)
@@ -270,7 +308,8 @@ static int stopped(struct backend_rsp *b, const struct rsp_stop *stop, struct ba
 	b->strays = 0;
 	b->break_wanted = false;
 	b->stub.general = stop->has_thread ? stop->thread : (struct rsp_thread){ 0 };
-	trim_registers(b, &b->stop);
+	if (guard_stop(&b->stop, b->stub.described ? &b->stub.tdesc : NULL))
+		guard_note(&b->guard, GUARD_STOP, "a stop with registers that the target's description does not have");
 	if (!may_overshoot(b))
 		return tell_stop(b, news);
 	rsp_cmd_make(&read, "p");
@@ -285,15 +324,32 @@ static int refused(struct backend_rsp *b, struct backend_news *news)
 	return tell_stop(b, news);
 }
 
-/* The stub asks the debugger's host to open, read, write files: answered here, "not permitted". */
-static int refuse_file(struct backend_rsp *b)
+static int on_file(struct backend_rsp *b, struct span body, uint64_t now)
 {
-	if (buf_put_text(wire_open(&b->wire), "F-1,1") < 0 || wire_close(&b->wire) < 0)
-		return fails(b, "a request did not fit");
-	return stray(b);
+	int rc = fileio_take(&b->file, body, now);
+
+	if (rc == -EBADMSG)
+		return stray(b, body);
+	if (rc < 0)
+		return fails(b, "it asks its host for files without end");
+	if (!b->file.text)
+		note(b, GUARD_FILE, "the target asked the host for a file or a program", body);
+	b->break_wanted = b->state != S_RUN;
+	return enter(b, b->file.text ? S_FILE_ASK : S_FILE_SAY, BACKEND_MOVED);
 }
 
-static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_file(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	struct span text;
+
+	(void)now;
+	if (fileio_text(&b->file, body, &text) < 0)
+		return stray(b, buf_span(body));
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = text };
+	return enter(b, S_FILE_SAY, text.len ? BACKEND_PRINT : BACKEND_MOVED);
+}
+
+static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	struct rsp_expect want = { .form = RSP_FORM_MONITOR, .most = WIRE_BODY_MAX };
 	struct rsp_stop stop;
@@ -301,12 +357,14 @@ static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news
 	if (rsp_stop_parse(buf_span(body), &stop) == 0)
 		return stopped(b, &stop, news);
 	if (span_starts(buf_span(body), "F"))
-		return refuse_file(b);
+		return on_file(b, buf_span(body), now);
+	if (!span_starts(buf_span(body), "O") && !span_starts(buf_span(body), "E") && body->len)
+		return stray(b, buf_span(body));
 	if (rsp_reply_parse(buf_data(body), body->len, &want, &news->reply, NULL) < 0)
-		return stray(b);
+		return stray(b, buf_span(body));
 	if (news->reply.kind == RSP_REPLY_OUTPUT)
 		return BACKEND_PRINT;
-	return news->reply.kind == RSP_REPLY_ERROR || news->reply.kind == RSP_REPLY_UNSUPPORTED ? refused(b, news) : stray(b);
+	return news->reply.kind == RSP_REPLY_ERROR || news->reply.kind == RSP_REPLY_UNSUPPORTED ? refused(b, news) : stray(b, buf_span(body));
 }
 
 static int after_read_pc(struct backend_rsp *b, struct backend_news *news)
@@ -328,12 +386,31 @@ static int after_read_pc(struct backend_rsp *b, struct backend_news *news)
 	return b->state == S_ASK ? BACKEND_MOVED : tell_stop(b, news);
 }
 
+/* A client looks for the thread that stopped in the list, and does odd things when it is not there. */
+static void mend_threads(struct backend_rsp *b, struct rsp_reply *reply)
+{
+	size_t n = reply->threads_n, i = 0;
+
+	if (reply->kind != RSP_REPLY_THREADS || reply->threads != b->job.threads)
+		return;
+	if (guard_threads(b->job.threads, &n))
+		guard_note(&b->guard, GUARD_THREADS, "a thread list with the same thread twice");
+	while (b->stop.has_thread && i < n && b->job.threads[i].tid != b->stop.thread.tid)
+		i++;
+	if (b->stop.has_thread && i == n && n < RSP_THREADS_MAX) {
+		guard_note(&b->guard, GUARD_THREADS, "a thread list without the thread that stopped");
+		b->job.threads[n++] = b->stop.thread;
+	}
+	reply->threads_n = n;
+}
+
 static int done(struct backend_rsp *b, struct backend_news *news)
 {
 	if (b->purpose == P_READ_PC)
 		return after_read_pc(b, news);
 	if (b->purpose == P_WRITE_PC)
 		return tell_stop(b, news);
+	mend_threads(b, &news->reply);
 	return enter(b, S_IDLE, BACKEND_REPLY);
 }
 
@@ -342,35 +419,41 @@ static int nonsense(struct backend_rsp *b, struct backend_news *news)
 {
 	static const char words[] = "the target's answer makes no sense";
 
+	char shown[GUARD_WORDS];
+
+	guard_note(&b->guard, GUARD_REPLY, "an answer that makes no sense to %s", rsp_cmd_show(&b->job.cmd, shown, sizeof shown));
 	if (++b->lies > LIES_MAX)
 		return fails(b, "its answers make no sense");
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = 1, .bytes = span_of(words) };
 	return done(b, news);
 }
 
-static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	struct rsp_stop stop;
 	bool stops = rsp_stop_parse(buf_span(body), &stop) == 0; /* asked now: the answer is used up */
 	int rc = job_answer(&b->job, &b->stub, body, &news->reply);
 
-	if (rc == -EBADMSG) /* a stop that nobody asked for is passed over */
-		return stops ? stray(b) : nonsense(b, news);
+	(void)now;
+	if (rc == -EBADMSG && stops) /* a stop that nobody asked for is passed over */
+		return stray(b, (struct span){ 0 });
+	if (rc == -EBADMSG)
+		return nonsense(b, news);
 	b->lies = b->strays = 0;
 	if (rc == 0 || rc == JOB_PART)
 		return enter(b, S_ASK, rc ? BACKEND_PART : BACKEND_MOVED);
 	return news->reply.kind == RSP_REPLY_OUTPUT ? BACKEND_PRINT : done(b, news);
 }
 
-static int hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news)
+static int hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
-	(void)news;
+	(void)news, (void)now;
 	return span_is(buf_span(body), "OK") ? enter(b, S_GONE, BACKEND_MOVED) : let_run(b);
 }
 
 static const struct {
 	int (*say)(struct backend_rsp *b, uint64_t now);
-	int (*hear)(struct backend_rsp *b, struct buf *body, struct backend_news *news);
+	int (*hear)(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now);
 	bool timed; /* .deadline counts */
 } states[S_STATES] = {
 	[S_HELLO_ASK] = { say_hello, hear_early, false },
@@ -382,6 +465,10 @@ static const struct {
 	[S_RUN] = { say_nothing, hear_run, false },
 	[S_BREAK] = { say_break, hear_run, true },
 	[S_STOPPING] = { say_stopping, hear_run, true },
+	[S_FILE_ASK] = { say_file_ask, hear_stray, false },
+	[S_FILE_WAIT] = { late, hear_file, true },
+	[S_FILE_SAY] = { say_file, hear_stray, false },
+	[S_FILE_GOING] = { say_file_going, hear_stray, true },
 	[S_LEAVE_ASK] = { say_leave, hear_stray, false },
 	[S_LEAVE_WAIT] = { say_leave_wait, hear_leave, true },
 	[S_GONE] = { say_gone, hear_stray, true },
@@ -398,7 +485,7 @@ static int unanswered(struct backend_rsp *b, struct backend_news *news)
 
 static int hear(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
-	int ev = states[b->state].hear(b, body, news), rc = 0;
+	int ev = states[b->state].hear(b, body, news, now), rc = 0;
 
 	if (ev != BACKEND_PART)
 		return ev;
@@ -408,10 +495,28 @@ static int hear(struct backend_rsp *b, struct buf *body, struct backend_news *ne
 	return rc < 0 ? rc : ev;
 }
 
-/* Listen first, then speak: what has just come in may be what the sending waited for. */
-static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
+static void note_odd(struct backend_rsp *b)
 {
-	struct backend_rsp *b = (struct backend_rsp *)be;
+	static const struct {
+		enum wire_odd odd;
+		enum guard_what what;
+		const char *words;
+	} rows[] = {
+		{ WIRE_ODD_NOISE, GUARD_NOISE, "bytes that are no packet" },
+		{ WIRE_ODD_NOTIFY, GUARD_UNASKED, "a notification that nobody asked for" },
+		{ WIRE_ODD_BADSUM, GUARD_NOISE, "a packet with a wrong checksum" },
+		{ WIRE_ODD_SLOW, GUARD_NOISE, "a packet that did not end in time" },
+	};
+
+	for (size_t i = 0; b->wire.odd && i < sizeof rows / sizeof *rows; i++)
+		if (b->wire.odd & rows[i].odd)
+			guard_note(&b->guard, rows[i].what, "%s", rows[i].words);
+	b->wire.odd = 0;
+}
+
+/* Listen first, then speak: what has just come in may be what the sending waited for. */
+static int converse(struct backend_rsp *b, struct backend_news *news, uint64_t now)
+{
 	struct buf *body;
 	int got = wire_pull(&b->wire, &body, now), rc;
 
@@ -431,6 +536,17 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 		return say_going(b, now);
 	rc = unanswered(b, news);
 	return rc == BACKEND_NONE && got ? BACKEND_MOVED : rc;
+}
+
+static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
+{
+	struct backend_rsp *b = (struct backend_rsp *)be;
+	int rc = converse(b, news, now);
+
+	note_odd(b);
+	if (rc == -EPROTO || rc == -ETIMEDOUT)
+		guard_note(&b->guard, GUARD_LOST, "given up: %s", b->why);
+	return rc;
 }
 
 static bool only_continues(const struct rsp_cmd *cmd)
@@ -455,6 +571,11 @@ static int rsp_submit(struct backend *be, const struct rsp_cmd *cmd)
 	return 0;
 }
 
+static bool is_file(enum state state)
+{
+	return state >= S_FILE_ASK && state <= S_FILE_GOING;
+}
+
 static void rsp_interrupt(struct backend *be)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
@@ -462,7 +583,7 @@ static void rsp_interrupt(struct backend *be)
 	if (b->state == S_RUN) {
 		b->state = S_BREAK;
 		b->deadline = 0; /* whoever asked for it may be the last of this turn */
-	} else if ((b->state == S_ASK && job_resumes(&b->job)) || b->state == S_GOING) {
+	} else if ((b->state == S_ASK && job_resumes(&b->job)) || b->state == S_GOING || is_file(b->state)) {
 		b->break_wanted = true;
 	} else if (b->state == S_ASK || b->state == S_WAIT) {
 		job_cut(&b->job);
@@ -485,6 +606,11 @@ static const struct backend_info *rsp_info(const struct backend *be)
 static const char *rsp_why(const struct backend *be)
 {
 	return ((const struct backend_rsp *)be)->why;
+}
+
+static struct guard *rsp_guard(struct backend *be)
+{
+	return &((struct backend_rsp *)be)->guard;
 }
 
 static void rsp_ready(struct backend *be)
@@ -514,7 +640,7 @@ static void rsp_destroy(struct backend *be)
 
 static const struct backend_ops rsp_ops = {
 	.name = "rsp", .submit = rsp_submit, .poll = rsp_poll, .interrupt = rsp_interrupt, .leave = rsp_leave,
-	.info = rsp_info, .why = rsp_why, .ready = rsp_ready, .wait = rsp_wait, .destroy = rsp_destroy,
+	.info = rsp_info, .guard = rsp_guard, .why = rsp_why, .ready = rsp_ready, .wait = rsp_wait, .destroy = rsp_destroy,
 };
 
 struct backend *backend_rsp_new(struct link *stack)

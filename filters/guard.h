@@ -41,35 +41,50 @@ struct guard_incident {
 	char words[GUARD_WORDS]; /* anything: not yet made visible */
 };
 
+/* So much at once, and so much more with the time: what is spent comes back. */
+struct guard_bucket {
+	uint64_t at, left;
+};
+
 struct guard {
 	struct guard_kind {
-		uint64_t at, left, more; /* left of the burst, at that time */
+		struct guard_bucket told;
+		uint64_t seen, more; /* ever; since the last that was told */
 	} kinds[GUARD_WHATS];
 	struct guard_incident kept[GUARD_KEPT]; /* the oldest first */
 	size_t kept_n;
-	uint64_t text_at, text_left, text_lost;
+	struct guard_bucket text;
+	uint64_t text_lost, text_lost_ever; /* bytes */
 };
 
-void guard_init(struct guard *g, uint64_t now);
+void guard_init(struct guard *g);
 const char *guard_what_name(enum guard_what what); /* "reply" */
 
-/* Something was wrong. Kept to be told; what is too much, or too often, is only counted. */
-void guard_note(struct guard *g, uint64_t now, enum guard_what what, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-bool guard_next(struct guard *g, struct guard_incident *in); /* takes the oldest; false: there is none */
+/* Takes n out of a bucket that holds most and gains gain every ms; false: it has not that much. All zero: full. */
+bool guard_spend(struct guard_bucket *b, uint64_t n, uint64_t most, uint64_t gain, uint64_t now);
 
-/* Console text, appended to out as it may be shown: control characters visible, too much left out with a word about it.
- * At most GUARD_PIECE bytes of it are appended. */
-void guard_console(struct guard *g, struct span text, struct buf *out, uint64_t now);
+/* Something was wrong. Kept until it is told; where too many wait, only counted. */
+void guard_note(struct guard *g, enum guard_what what, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* What may come back for cmd, of which asked bytes are wanted now (reads). tdesc: NULL, not known. g_len: what g had
- * before, in bytes; 0, not known. */
-void guard_expect(const struct rsp_cmd *cmd, const struct tdesc *tdesc, size_t g_len, size_t asked, struct rsp_expect *want);
+/* Takes the oldest that may be told now: what comes too often of one kind is only counted. false: there is none. */
+bool guard_next(struct guard *g, struct guard_incident *in, uint64_t now);
 
-/* A stop as it may go on: registers that the description does not have in that size are dropped, a thread that cannot be
- * one makes it -EBADMSG. >= 0: how many things were dropped. */
-int guard_stop(struct rsp_stop *stop, const struct tdesc *tdesc) MUST_USE;
+/* The first piece of console text, taken from *text and written to out as it may be shown: control characters visible, too
+ * much left out, with a word about it. out has room for GUARD_PIECE and is replaced; it may be empty then. */
+void guard_console(struct guard *g, struct span *text, struct buf *out, uint64_t now);
 
-/* A thread list: ids that cannot be, and those that are there already, are dropped. How many. */
+/* What may come back for cmd, when asked bytes are wanted of a read. tdesc NULL: the target did not describe itself. */
+struct rsp_expect guard_expect(const struct rsp_cmd *cmd, const struct tdesc *tdesc, size_t asked);
+
+/* What the form alone does not tell of a good answer: a register file that ends within a register, or is not as long as
+ * the last one (g_len bytes; 0: none yet); text that the packet is not answered with. */
+bool guard_reply_fits(const struct rsp_cmd *cmd, const struct rsp_reply *reply, const struct tdesc *tdesc, size_t g_len);
+
+/* Registers of a stop that the description does not have, or not in that size, are dropped; gdb would throw the whole
+ * stop away. How many. */
+size_t guard_stop(struct rsp_stop *stop, const struct tdesc *tdesc);
+
+/* Ids that are in a thread list already are dropped. How many. */
 size_t guard_threads(struct rsp_thread *ids, size_t *n);
 
 #endif

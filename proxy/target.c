@@ -23,6 +23,7 @@ void target_fini(struct target *t)
 	if (t->be)
 		t->be->ops->destroy(t->be);
 	t->be = NULL;
+	target_docs_fini(t);
 }
 
 void target_reap(struct target *t)
@@ -76,6 +77,7 @@ static int target_to_clients(struct target *t, uint64_t now)
 	if (!t->be)
 		return now < t->deadline || t->grave || t->closing ? 0 : heard(t, TARGET_DUE, now);
 	rc = t->be->ops->poll(t->be, &t->news, now);
+	target_tell_guard(t, now);
 	if (rc == BACKEND_NONE || rc == BACKEND_MOVED)
 		return rc;
 	if (rc < 0)

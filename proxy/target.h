@@ -3,6 +3,8 @@
 #define PROXY_TARGET_H
 
 #include "backends/backend.h"
+#include "filters/guard.h"
+#include "filters/guard_doc.h"
 #include "proxy/breaks.h"
 #include "proxy/session.h"
 
@@ -38,6 +40,7 @@ struct target_setup {
 	bool run_on_disconnect;
 	unsigned max_clients;                    /* at most TARGET_SLOTS */
 	struct audit_log *audit;
+	const char *sandbox;                     /* for people: what this process may still do; NULL: nothing was taken from it */
 };
 
 struct target {
@@ -55,12 +58,20 @@ struct target {
 	struct rsp_thread threads[RSP_THREADS_MAX]; /* of this stop */
 	size_t threads_n;
 	bool threads_known;
+	struct target_doc {
+		bool known;                 /* of this stop, and of the rest, which say what it is */
+		int obj;                    /* enum guard_object */
+		bool paths;
+		char annex[128];
+		struct buf bytes;           /* as it is served */
+	} doc;
 	enum target_lift_phase lift;
 	unsigned lift_slot;                 /* whose resume waits for it */
 	struct breakpoint lifted;
 	uint64_t lift_by;                   /* the step is to have ended */
 	bool release;                       /* nobody leads it: it is to run */
 	bool closing;
+	uint64_t since;                     /* it is there, or not; stands, or runs; 0: for ever */
 	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
 	char why[128];                      /* it was lost, or cannot be reached */
 };

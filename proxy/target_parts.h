@@ -1,6 +1,6 @@
 /* target_parts.h - between target's own files, and for no other: who sits at it (target_seats.c), its states
  * (target_states.c), what it does by itself (target_own.c), what is done for its clients (target_serve.c, target_lift.c),
- * what is told of it (target_tell.c) and of its absence (target_away.c). */
+ * what is told of it (target_tell.c), by monitor commands too (target_monitor.c), and of its absence (target_away.c). */
 #ifndef PROXY_TARGET_PARTS_H
 #define PROXY_TARGET_PARTS_H
 
@@ -40,6 +40,22 @@ static inline bool target_lifting(const struct target *t)
  * which it is told. */
 int target_turn_away(struct target *t, struct session *s, uint64_t now) MUST_USE;
 int target_refuse_away(struct target *t, struct session *s) MUST_USE;
+
+/* Documents that are fetched from the target; target_docs.c. tell: from what was fetched, false: it must be fetched. wants: it
+ * will be, for s; false: it is no such document. take: it has come; s is NULL when its client has gone. */
+int target_docs_init(struct target *t) MUST_USE; /* again: nothing. 0, -ENOMEM */
+void target_docs_fini(struct target *t);
+bool target_tell_doc(struct target *t, struct session *s) MUST_USE;
+bool target_wants_doc(struct target *t, const struct session *s) MUST_USE;
+void target_take_doc(struct target *t, struct session *s);
+void target_say_piece(struct session *s, struct span doc);
+
+/* What was wrong with what the target sent: to the log and the audit. */
+void target_tell_guard(struct target *t, uint64_t now);
+
+/* One of kdgate's own monitor commands, in any state of the target. false: it is the target's "help" now, and what is
+ * kdgate's has been said. */
+bool target_monitor(struct target *t, struct session *s, uint64_t now) MUST_USE;
 
 /* Answers what can be told without asking the target. false: it must be asked. */
 bool target_tell(struct target *t, struct session *s) MUST_USE;

@@ -58,6 +58,15 @@ static int nothing_to_write(struct target *t, struct session *s, unsigned slot, 
 	return 1;
 }
 
+static int fetch(struct target *t, struct session *s, unsigned slot, uint64_t now)
+{
+	(void)slot;
+	if (target_wants_doc(t, s))
+		return hand_over(t, s, now);
+	session_unsupported(s);
+	return 1;
+}
+
 static int plain(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
 	(void)slot;
@@ -75,6 +84,7 @@ static int act(struct target *t, struct session *s, unsigned slot, uint64_t now)
 		[RSP_OP_BREAK_SET] = break_set,
 		[RSP_OP_BREAK_CLEAR] = break_clear,
 		[RSP_OP_RESUME] = resume,
+		[RSP_OP_XFER_READ] = fetch,
 		[RSP_OP_MEM_WRITE] = nothing_to_write,
 		[RSP_OP_MEM_WRITE_BIN] = nothing_to_write,
 	};
@@ -157,6 +167,8 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 
 	if (!s || s->state != SESSION_QUEUED)
 		return 0;
+	if (s->cmd.op == RSP_OP_OWN && target_monitor(t, s, now))
+		return 1;
 	if (s->turned_away)
 		return target_turn_away(t, s, now);
 	if (target_lifting(t))

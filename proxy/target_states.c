@@ -2,6 +2,7 @@
 #include "proxy/target_parts.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "proxy/audit_log.h"
 
 #include <errno.h>
@@ -32,6 +33,21 @@ static struct session *asker(struct target *t)
 	return NULL;
 }
 
+void target_tell_guard(struct target *t, uint64_t now)
+{
+	struct guard_incident in;
+	char words[GUARD_WORDS + 64];
+
+	while (guard_next(t->be->ops->guard(t->be), &in, now)) {
+		int n = snprintf(words, sizeof words, "%s: %s", guard_what_name(in.what), in.words);
+
+		if (in.more && n > 0 && (size_t)n < sizeof words)
+			snprintf(words + n, sizeof words - (size_t)n, " (and %llu more like it before)", (unsigned long long)in.more);
+		log_line(LOG_LEVEL_WARNING, "%s: guard: %s", t->setup.name, words);
+		note(t, AUDIT_GUARD, words);
+	}
+}
+
 static void redial_later(struct target *t, uint64_t now)
 {
 	t->deadline = now + t->dial_ms;
@@ -41,7 +57,9 @@ static void redial_later(struct target *t, uint64_t now)
 /* What a transition does. < 0: it does not happen. */
 static int dial(struct target *t, uint64_t now)
 {
-	int rc = t->setup.dial(t->setup.arg, &t->be);
+	int rc = target_docs_init(t);
+
+	rc = rc ? rc : t->setup.dial(t->setup.arg, &t->be);
 
 	if (rc == 0)
 		return 0;
@@ -61,7 +79,7 @@ static int stopped(struct target *t, uint64_t now)
 {
 	(void)now;
 	t->stop = t->news.stop;
-	t->threads_known = false;
+	t->threads_known = t->doc.known = false;
 	/* nobody leads it: what is left in it comes out, and it goes on; or it was a step of our own */
 	if (!t->release && !target_lifting(t))
 		target_tell_stop(t);
@@ -91,10 +109,34 @@ static int resumed(struct target *t, uint64_t now)
 	return 0;
 }
 
+/* What a monitor command prints is its client's alone. */
+static void tell_text(struct target *t, struct span text)
+{
+	bool monitor = t->state == TARGET_ASKED && t->cmd.op == RSP_OP_MONITOR;
+	struct session *s = monitor ? asker(t) : NULL;
+	struct session_news news = { .text = text };
+
+	if (s)
+		session_tell(s, SESSION_PRINT, &news);
+	else if (!monitor)
+		tell_all(t, SESSION_PRINT, &news);
+}
+
+static void print(struct target *t, struct span text, uint64_t now)
+{
+	uint8_t room[GUARD_PIECE];
+	struct buf piece = { .base = room, .cap = sizeof room };
+
+	while (text.len) {
+		guard_console(t->be->ops->guard(t->be), &text, &piece, now);
+		if (piece.len)
+			tell_text(t, buf_span(&piece));
+	}
+}
+
 static int printed(struct target *t, uint64_t now)
 {
-	(void)now;
-	tell_all(t, SESSION_PRINT, &(struct session_news){ .text = t->news.reply.bytes });
+	print(t, t->news.reply.bytes, now);
 	return 0;
 }
 
@@ -105,21 +147,48 @@ static void keep_threads(struct target *t)
 	t->threads_known = true;
 }
 
-static int answered(struct target *t, uint64_t now)
+static void settle_breakpoint(struct target *t, bool ok)
 {
-	struct session *s = asker(t);
-	bool ok = t->news.reply.kind == RSP_REPLY_OK;
-
-	(void)now;
 	if ((t->cmd.op == RSP_OP_BREAK_CLEAR && !target_lifting(t)) || (t->cmd.op == RSP_OP_BREAK_SET && !ok))
 		breaks_gone(&t->breaks, target_breakpoint_of(&t->cmd));
 	if (t->cmd.op == RSP_OP_BREAK_CLEAR && t->internal && !ok)
 		log_line(LOG_LEVEL_WARNING, "%s: the target did not remove the breakpoint at 0x%llx that a client left", t->setup.name,
 		         (unsigned long long)t->cmd.addr);
-	if (t->news.reply.kind == RSP_REPLY_THREADS)
-		keep_threads(t);
+}
+
+static void say_reply(struct session *s, const struct rsp_reply *reply)
+{
 	if (s) /* else it was ours, or its client has gone */
-		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &t->news.reply });
+		session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = reply });
+}
+
+/* Text in an answer is shown as other text is. */
+static void say_text(struct target *t, struct session *s, uint64_t now)
+{
+	char shown[RSP_ERROR_TEXT];
+
+	if (t->cmd.op == RSP_OP_MONITOR) {
+		print(t, t->news.reply.bytes, now);
+		say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_OK });
+		return;
+	}
+	say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = span_of(text_ascii(shown, sizeof shown, t->news.reply.bytes)) });
+}
+
+static int answered(struct target *t, uint64_t now)
+{
+	const struct rsp_reply *reply = &t->news.reply;
+	struct session *s = asker(t);
+
+	settle_breakpoint(t, reply->kind == RSP_REPLY_OK);
+	if (reply->kind == RSP_REPLY_THREADS)
+		keep_threads(t);
+	if (reply->kind == RSP_REPLY_CHUNK)
+		target_take_doc(t, s);
+	else if (reply->kind == RSP_REPLY_BYTES && (t->cmd.op == RSP_OP_MONITOR || t->cmd.op == RSP_OP_THREAD_EXTRA))
+		say_text(t, s, now);
+	else
+		say_reply(s, reply);
 	return 0;
 }
 
@@ -161,7 +230,7 @@ static int lose(struct target *t, uint64_t now)
 		session_refuse(s, words);
 	for (unsigned i = 0; i < t->slots_n; i++) /* a stub that comes back may still have them */
 		breaks_leave(&t->breaks, i);
-	t->internal = t->threads_known = false;
+	t->internal = t->threads_known = t->doc.known = false;
 	t->lift = LIFT_NONE;
 	return bury(t, now);
 }
@@ -220,9 +289,17 @@ static const struct row *find(enum target_state state, enum target_event ev)
 	return r;
 }
 
-static void set_state(struct target *t, enum target_state next)
+static void set_state(struct target *t, enum target_state next, uint64_t now)
 {
-	t->state = next == TARGET_ANY ? t->state : next;
+	static const enum { NOT_THERE, STANDS, RUNS, LEAVES } looks[TARGET_STATES] = {
+		[TARGET_STOPPED] = STANDS, [TARGET_ASKED] = STANDS, [TARGET_RUNNING] = RUNS, [TARGET_LEAVING] = LEAVES,
+		[TARGET_CLOSED] = LEAVES,
+	};
+
+	next = next == TARGET_ANY ? t->state : next;
+	if (looks[next] != looks[t->state])
+		t->since = now;
+	t->state = next;
 }
 
 void target_event(struct target *t, enum target_event ev, uint64_t now)
@@ -230,5 +307,5 @@ void target_event(struct target *t, enum target_event ev, uint64_t now)
 	const struct row *r = find(t->state, ev);
 
 	if (!r->action || r->action(t, now) == 0)
-		set_state(t, r->next);
+		set_state(t, r->next, now);
 }

@@ -12,18 +12,30 @@ static void tell_reply(struct session *s, struct rsp_reply reply)
 	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &reply });
 }
 
+/* What is offered only to whom policy grants it. */
+static const struct {
+	enum rsp_effect effect;
+	unsigned can;
+} granted[] = {
+	{ RSP_EFF_RUN, RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE },
+	{ RSP_EFF_PROCESS, RSP_CAN_EXEC_FILE },
+	{ RSP_EFF_MEM_READ, RSP_CAN_AUXV | RSP_CAN_SIGINFO | RSP_CAN_BINARY_UPLOAD },
+	{ RSP_EFF_QUERY, RSP_CAN_LIBRARIES | RSP_CAN_LIBRARIES_SVR4 | RSP_CAN_THREADS },
+};
+
 /* What the target can, the client understands and its policy grants. */
 static unsigned offered(const struct target *t, const struct session *s)
 {
-	unsigned can = RSP_CAN_NO_ACK | (t->be->ops->info(t->be)->can & ~(unsigned)(RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE));
+	unsigned can = RSP_CAN_NO_ACK | RSP_CAN_BINARY_UPLOAD | RSP_CAN_ERROR_TEXT | t->be->ops->info(t->be)->can;
 
-	if (policy_grants(s->who.policy, RSP_EFF_RUN))
-		can |= t->be->ops->info(t->be)->can;
-	if (s->dialect.error_text)
-		can |= RSP_CAN_ERROR_TEXT;
-	if (!s->dialect.lldb && policy_grants(s->who.policy, RSP_EFF_MEM_READ))
-		can |= RSP_CAN_BINARY_UPLOAD;
-	return can;
+	for (size_t i = 0; i < sizeof granted / sizeof *granted; i++)
+		if (!policy_grants(s->who.policy, granted[i].effect))
+			can &= ~granted[i].can;
+	if (s->who.latch && s->who.latch->secure)
+		can &= ~(unsigned)RSP_CAN_EXEC_FILE;
+	if (s->dialect.lldb)
+		can &= ~(unsigned)RSP_CAN_BINARY_UPLOAD;
+	return s->dialect.error_text ? can : can & ~(unsigned)RSP_CAN_ERROR_TEXT;
 }
 
 static bool on_supported(struct target *t, struct session *s)
@@ -47,19 +59,13 @@ static struct span document(const struct backend_info *info, const struct rsp_cm
 	return (struct span){ 0 };
 }
 
-/* num[0] is the offset, len what is wanted at most. Half a packet, since all of it may be escaped. */
 static bool on_xfer(struct target *t, struct session *s)
 {
 	struct span doc = document(t->be->ops->info(t->be), &s->cmd);
-	struct span rest = span_from(doc, s->cmd.num[0]);
-	size_t most = s->cmd.len < SESSION_PACKET / 2 ? s->cmd.len : SESSION_PACKET / 2;
 
-	if (!doc.len) {
-		session_unsupported(s);
-		return true;
-	}
-	tell_reply(s, (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .last = rest.len <= most,
-	                                  .bytes = { rest.p, rest.len < most ? rest.len : most } });
+	if (!doc.len)
+		return target_tell_doc(t, s);
+	target_say_piece(s, doc);
 	return true;
 }
 

@@ -18,6 +18,12 @@ enum rsp_feature {
 	RSP_CAN_MULTIPROCESS = 1 << 10,
 	RSP_CAN_CTRL_C = 1 << 11,        /* vContSupported with vCtrlC; set by hand */
 	RSP_CAN_XML_REGISTERS = 1 << 12, /* xmlRegisters=... : a client that reads target.xml */
+	RSP_CAN_LIBRARIES = 1 << 13,     /* qXfer:libraries:read+, and so on */
+	RSP_CAN_LIBRARIES_SVR4 = 1 << 14,
+	RSP_CAN_THREADS = 1 << 15,
+	RSP_CAN_EXEC_FILE = 1 << 16,
+	RSP_CAN_AUXV = 1 << 17,
+	RSP_CAN_SIGINFO = 1 << 18,
 };
 
 struct rsp_features {

@@ -2,19 +2,21 @@
 #include "backends/rsp/job.h"
 
 #include "base/hex.h"
+#include "filters/guard.h"
+#include "filters/guard_doc.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_MS = 5000, SLOW_MS = 60000, TEXT_MAX = 4096, REG_MAX = 64, G_MAX = 8192 };
+enum { REG_MAX = 64, ANSWER_MS = 5000, SLOW_MS = 60000, CHUNKS_MAX = 8192, CHUNK_HEAD = 8 };
 
 int job_init(struct job *j)
 {
 	*j = (struct job){ 0 };
 	j->threads = calloc(RSP_THREADS_MAX, sizeof *j->threads);
-	if (j->threads && buf_init(&j->data, RSP_DATA_MAX) == 0)
+	if (j->threads && buf_init(&j->data, RSP_DATA_MAX) == 0 && buf_init(&j->doc, GUARD_DOC_MAX) == 0)
 		return 0;
 	job_fini(j);
 	return -ENOMEM;
@@ -24,11 +26,12 @@ void job_fini(struct job *j)
 {
 	free(j->threads);
 	buf_fini(&j->data);
+	buf_fini(&j->doc);
 	*j = (struct job){ 0 };
 }
 
 /* How each command is treated; what is not here is passed on as one request. */
-enum kind { KIND_WHOLE, KIND_READ, KIND_WRITE, KIND_RESUME, KIND_LIST, KIND_NEVER };
+enum kind { KIND_WHOLE, KIND_READ, KIND_WRITE, KIND_RESUME, KIND_LIST, KIND_DOC, KIND_NEVER };
 
 static const struct trait {
 	enum kind kind;
@@ -40,7 +43,7 @@ static const struct trait {
 	[RSP_OP_REGS_READ] = { KIND_WHOLE, true },     [RSP_OP_REGS_WRITE] = { KIND_WHOLE, true },
 	[RSP_OP_REG_READ] = { KIND_WHOLE, true },      [RSP_OP_REG_WRITE] = { KIND_WHOLE, true },
 	[RSP_OP_RESUME] = { KIND_RESUME, false },      [RSP_OP_REVERSE] = { KIND_RESUME, false },
-	[RSP_OP_THREADS_FIRST] = { KIND_LIST, false }, [RSP_OP_XFER_READ] = { KIND_NEVER, false },
+	[RSP_OP_THREADS_FIRST] = { KIND_LIST, false }, [RSP_OP_XFER_READ] = { KIND_DOC, true },
 	[RSP_OP_XFER_WRITE] = { KIND_NEVER, false },   [RSP_OP_FILE] = { KIND_NEVER, false },
 	[RSP_OP_UNKNOWN] = { KIND_NEVER, false },      [RSP_OP_NOTHING] = { KIND_NEVER, false },
 	[RSP_OP_SUPPORTED] = { KIND_NEVER, false },    [RSP_OP_NO_ACK] = { KIND_NEVER, false },
@@ -161,11 +164,25 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* Documents that have a form which can be checked, and that this stub said it has. */
+static bool has_document(const struct stub *s, const struct rsp_cmd *cmd)
+{
+	static const unsigned can[GUARD_OBJECTS] = {
+		[GUARD_LIBRARIES] = RSP_CAN_LIBRARIES, [GUARD_LIBRARIES_SVR4] = RSP_CAN_LIBRARIES_SVR4, [GUARD_THREAD_LIST] = RSP_CAN_THREADS,
+		[GUARD_EXEC_FILE] = RSP_CAN_EXEC_FILE, [GUARD_AUXV] = RSP_CAN_AUXV,                     [GUARD_SIGINFO] = RSP_CAN_SIGINFO,
+	};
+	int obj = guard_object_of(cmd->text);
+
+	return obj >= 0 && (s->features.can & can[obj]);
+}
+
 /* A stub is not asked for another program than the one it has: vRun, vAttach. */
-static bool speakable(const struct rsp_cmd *cmd)
+static bool speakable(const struct stub *s, const struct rsp_cmd *cmd)
 {
 	enum kind kind = traits[cmd->op].kind;
 
+	if (kind == KIND_DOC)
+		return has_document(s, cmd);
 	return kind != KIND_NEVER && cmd->spec && (kind == KIND_RESUME || cmd->spec->form != RSP_FORM_STOP);
 }
 
@@ -177,7 +194,7 @@ static size_t whole_reads(const struct stub *s)
 
 int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 {
-	if (!speakable(cmd) || !actions_fit(s, cmd))
+	if (!speakable(s, cmd) || !actions_fit(s, cmd))
 		return -EOPNOTSUPP;
 	if (!lengths_fit(s, cmd) || !packet_fits(s, cmd))
 		return -EINVAL;
@@ -187,6 +204,8 @@ int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 	j->end = trait(j)->kind == KIND_READ ? least(cmd->len, whole_reads(s)) : cmd->data.len;
 	j->threads_n = 0;
 	j->listing = false;
+	j->chunks = 0;
+	buf_reset(&j->doc, 0);
 	if (keep_spans(j) < 0)
 		return -EINVAL;
 	j->step = next_step(j, s);
@@ -264,6 +283,20 @@ static int put_list(struct job *j, const struct stub *s, struct buf *out)
 	return buf_put_text(out, j->listing ? "qsThreadInfo" : "qfThreadInfo");
 }
 
+/* Half a packet: every byte of a chunk may be escaped. */
+static size_t chunk(const struct stub *s)
+{
+	return (s->packet_max - CHUNK_HEAD) / 2;
+}
+
+static int put_doc(struct job *j, const struct stub *s, struct buf *out)
+{
+	j->asked = chunk(s);
+	j->cmd.num[0] = j->doc.len;
+	j->cmd.len = j->asked;
+	return rsp_cmd_encode(out, &j->cmd);
+}
+
 static int put_whole(struct job *j, const struct stub *s, struct buf *out)
 {
 	(void)s;
@@ -280,7 +313,7 @@ int job_request(struct job *j, const struct stub *s, struct buf *out)
 {
 	static int (*const puts[])(struct job *, const struct stub *, struct buf *) = {
 		[KIND_WHOLE] = put_whole,   [KIND_READ] = put_read, [KIND_WRITE] = put_write,
-		[KIND_RESUME] = put_resume, [KIND_LIST] = put_list, [KIND_NEVER] = put_nothing,
+		[KIND_RESUME] = put_resume, [KIND_LIST] = put_list, [KIND_DOC] = put_doc, [KIND_NEVER] = put_nothing,
 	};
 	int rc;
 
@@ -308,20 +341,21 @@ unsigned job_patience(const struct job *j)
 	return j->cmd.effects & (RSP_EFF_FLASH | RSP_EFF_MONITOR | RSP_EFF_PROCESS) ? SLOW_MS : ANSWER_MS;
 }
 
+static const struct tdesc *description(const struct stub *s)
+{
+	return s->described ? &s->tdesc : NULL;
+}
+
 /* What may come back for the request that is out. */
 static struct rsp_expect expectation(const struct job *j, const struct stub *s)
 {
-	struct rsp_expect want = { .form = j->cmd.spec->form, .most = TEXT_MAX };
-	const struct tdesc_reg *reg = tdesc_reg(&s->tdesc, (unsigned)j->cmd.num[0]);
+	struct rsp_expect want;
 
 	if (j->step != JOB_DO || trait(j)->kind == KIND_WRITE)
 		return (struct rsp_expect){ .form = RSP_FORM_OK };
-	if (trait(j)->kind == KIND_READ)
-		return (struct rsp_expect){ .form = RSP_FORM_HEX, .most = j->asked };
-	if (j->cmd.op == RSP_OP_REG_READ)
-		want.most = s->described && reg ? (reg->bits + 7) / 8 : REG_MAX;
-	if (j->cmd.op == RSP_OP_REGS_READ)
-		want.most = s->described ? s->tdesc.g_bytes : G_MAX;
+	if (trait(j)->kind == KIND_DOC)
+		return (struct rsp_expect){ .form = RSP_FORM_CHUNK, .most = j->asked };
+	want = guard_expect(&j->cmd, description(s), j->asked);
 	if (trait(j)->kind == KIND_LIST) {
 		want.threads = j->threads + j->threads_n;
 		want.threads_max = RSP_THREADS_MAX - j->threads_n;
@@ -385,6 +419,20 @@ static int after_list(struct job *j, struct rsp_reply *reply)
 	return !more;
 }
 
+static int after_doc(struct job *j, struct rsp_reply *reply)
+{
+	bool last = reply->last;
+
+	if (reply->kind != RSP_REPLY_CHUNK)
+		return 1;
+	if (++j->chunks > CHUNKS_MAX || buf_put_span(&j->doc, reply->bytes) < 0) {
+		*reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = EFBIG, .bytes = span_of("the target's document is too long") };
+		return 1;
+	}
+	*reply = (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .last = true, .bytes = buf_span(&j->doc) };
+	return last;
+}
+
 static int after_whole(struct job *j, struct stub *s, const struct rsp_reply *reply)
 {
 	if (j->cmd.op == RSP_OP_REGS_READ && reply->kind == RSP_REPLY_REGS)
@@ -401,6 +449,8 @@ int job_answer(struct job *j, struct stub *s, struct buf *body, struct rsp_reply
 	*reply = (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED };
 	if (rsp_reply_parse(buf_data(body), body->len, &want, reply, NULL) < 0)
 		return -EBADMSG;
+	if (j->step == JOB_DO && !guard_reply_fits(&j->cmd, reply, description(s), s->g_len))
+		return -EBADMSG;
 	if (j->step != JOB_DO)
 		return after_select(j, s, reply);
 	switch (trait(j)->kind) {
@@ -410,6 +460,8 @@ int job_answer(struct job *j, struct stub *s, struct buf *body, struct rsp_reply
 		return after_write(j, reply);
 	case KIND_LIST:
 		return after_list(j, reply);
+	case KIND_DOC:
+		return after_doc(j, reply);
 	case KIND_WHOLE:
 	case KIND_RESUME:
 	case KIND_NEVER:

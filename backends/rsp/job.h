@@ -16,12 +16,15 @@ struct job {
 	struct rsp_thread *threads; /* a list under way, RSP_THREADS_MAX of them */
 	size_t threads_n;
 	bool listing;         /* the first part of a thread list has come */
+	struct buf doc;       /* a document under way */
+	unsigned chunks;      /* of it */
 };
 
 int job_init(struct job *j) MUST_USE;
 void job_fini(struct job *j);
 
-/* Takes a copy of what it needs. 0; -EOPNOTSUPP this stub cannot; -EINVAL it must not be asked that. */
+/* A read of a document (qXfer) is answered with the whole of it, as one last chunk.
+ * Takes a copy of what it needs. 0; -EOPNOTSUPP this stub cannot; -EINVAL it must not be asked that. */
 int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd) MUST_USE;
 
 /* Puts the body of the next request. 0; -ENOBUFS. */

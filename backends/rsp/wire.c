@@ -7,7 +7,7 @@
 
 int wire_init(struct wire *w)
 {
-	*w = (struct wire){ 0 };
+	*w = (struct wire){ .framed = NEVER };
 	if (rsp_framer_init(&w->framer, RSP_TOLERANT, WIRE_BODY_MAX) == 0 && buf_init(&w->in, WIRE_IN_MAX) == 0 &&
 	    buf_init(&w->tx, WIRE_OUT_MAX) == 0)
 		return 0;
@@ -93,7 +93,7 @@ static int broken(struct wire *w, const char *why)
 
 static int on_packet(struct wire *w)
 {
-	w->naks = 0;
+	w->naks = w->slow = 0;
 	w->owed = w->no_ack ? 0 : '+';
 	return 1;
 }
@@ -101,6 +101,7 @@ static int on_packet(struct wire *w)
 /* On a link that loses nothing a resend is asked for by a stub that is confused; it may not ask for ever. */
 static int on_nak(struct wire *w)
 {
+	w->odd |= WIRE_ODD_NAK;
 	if (w->no_ack)
 		return 0;
 	if (++w->naks > WIRE_RETRIES)
@@ -111,14 +112,16 @@ static int on_nak(struct wire *w)
 
 static int on_badsum(struct wire *w)
 {
+	w->odd |= WIRE_ODD_BADSUM;
 	if (w->no_ack || ++w->naks > WIRE_RETRIES)
 		return broken(w, "its packets have wrong checksums");
 	w->owed = '-';
 	return 0;
 }
 
-static int on_noise(struct wire *w)
+static int on_noise(struct wire *w, unsigned odd)
 {
+	w->odd |= odd;
 	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends what is no packet") : 0;
 }
 
@@ -133,8 +136,9 @@ static int on_event(struct wire *w, enum rsp_event ev)
 		return on_badsum(w);
 	case RSP_NOISE:
 	case RSP_BREAK:
+		return on_noise(w, WIRE_ODD_NOISE);
 	case RSP_NOTIFY: /* never asked for, never passed on */
-		return on_noise(w);
+		return on_noise(w, WIRE_ODD_NOTIFY);
 	case RSP_TOOBIG:
 		return broken(w, "its packet has no end");
 	case RSP_MALFORMED:
@@ -148,12 +152,41 @@ static int on_event(struct wire *w, enum rsp_event ev)
 	return 0;
 }
 
+static void forget_noise(struct wire *w, uint64_t now)
+{
+	uint64_t gone = (now - w->noise_at) * WIRE_NOISE_MS;
+
+	w->noise = gone < w->noise ? w->noise - gone : 0;
+	w->noise_at = now;
+}
+
+static uint64_t frame_by(const struct wire *w)
+{
+	return w->framed == NEVER ? NEVER : w->framed + WIRE_FRAME_MS + w->framer.body.len * WIRE_BYTE_MS;
+}
+
+/* Half a packet may not stand for ever: what follows may be the beginning of another. */
+static int watch_frame(struct wire *w, uint64_t now)
+{
+	if (!rsp_framer_midway(&w->framer))
+		w->framed = NEVER;
+	else if (w->framed == NEVER)
+		w->framed = now;
+	if (now < frame_by(w) || w->framed == NEVER)
+		return 0;
+	w->odd |= WIRE_ODD_SLOW;
+	w->framed = NEVER;
+	rsp_framer_reset(&w->framer);
+	return ++w->slow > WIRE_RETRIES ? broken(w, "its packets do not end") : 0;
+}
+
 int wire_pull(struct wire *w, struct buf **body, uint64_t now)
 {
 	int got = w->in.len ? 1 : link_recv(w->link, &w->in, now), rc = 0;
 	enum rsp_event ev;
 
 	*body = NULL;
+	forget_noise(w, now);
 	while (got == 1 && !rc && w->in.len) {
 		rc = buf_pull(&w->in, rsp_framer_feed(&w->framer, buf_span(&w->in), &ev));
 		if (!rc)
@@ -161,11 +194,14 @@ int wire_pull(struct wire *w, struct buf **body, uint64_t now)
 	}
 	if (rc == 1)
 		*body = &w->framer.body;
+	if (!rc)
+		rc = watch_frame(w, now);
 	return rc ? rc : got;
 }
 
 void wire_wait(const struct wire *w, struct wait *wt)
 {
 	wt->read = true;
+	wait_until(wt, frame_by(w));
 	link_wait(w->link, wt);
 }

@@ -7,7 +7,11 @@
 
 struct link;
 
-enum { WIRE_IN_MAX = 65536, WIRE_BODY_MAX = 131072, WIRE_OUT_MAX = 40960, WIRE_NOISE_MAX = 65536, WIRE_RETRIES = 3 };
+enum { WIRE_IN_MAX = 65536, WIRE_BODY_MAX = 131072, WIRE_OUT_MAX = 40960, WIRE_NOISE_MAX = 65536, WIRE_NOISE_MS = 4 /* forgotten each ms */, WIRE_RETRIES = 3,
+       WIRE_FRAME_MS = 5000, WIRE_BYTE_MS = 2 /* a packet may take that long, and so much more for each of its bytes */ };
+
+/* What was heard that is no answer, since it was last looked at. */
+enum wire_odd { WIRE_ODD_NOISE = 1, WIRE_ODD_NOTIFY = 2, WIRE_ODD_BADSUM = 4, WIRE_ODD_NAK = 8, WIRE_ODD_SLOW = 16 };
 
 struct wire {
 	struct link *link; /* owned */
@@ -18,7 +22,10 @@ struct wire {
 	bool no_ack;
 	char owed;         /* + or - for the last packet; 0: nothing */
 	unsigned naks;     /* since the last good packet, either way */
-	unsigned long noise;
+	unsigned odd;      /* of enum wire_odd; cleared by who looks */
+	unsigned slow;     /* packets that did not end in time, since the last good one */
+	uint64_t noise, noise_at; /* what is not forgotten yet; when that was */
+	uint64_t framed;   /* the packet that is coming began then; NEVER: none */
 	const char *why;   /* after -EPROTO */
 };
 
