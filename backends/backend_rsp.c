@@ -262,6 +262,9 @@ static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_ne
 	enum hello_step step = b->hello.step;
 	int rc = hello_answer(&b->hello, &b->stub, body);
 
+	if (b->hello.note)
+		guard_note(&b->guard, GUARD_DOCUMENT, "refused: %s", b->hello.note);
+	b->hello.note = NULL;
 	(void)now;
 	if (rc < 0) {
 		b->why = b->hello.why;

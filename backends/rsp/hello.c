@@ -158,9 +158,15 @@ static int take_chunk(struct hello *h, struct stub *s, struct buf *body)
 	return reply.last;
 }
 
-/* A target without a description can be debugged: the client is told its architecture by its user. */
-static int undescribed(struct hello *h, struct stub *s)
+static const char *bad_chunk(int rc)
 {
+	return rc == -E2BIG ? "a document is too long" : rc == -ENOENT ? NULL : "a piece of a document makes no sense";
+}
+
+/* A target without a description can be debugged: the client is told its architecture by its user. */
+static int undescribed(struct hello *h, struct stub *s, const char *why)
+{
+	h->note = why;
 	s->features.can &= ~(unsigned)RSP_CAN_TDESC;
 	s->described = false;
 	return next(h);
@@ -173,8 +179,10 @@ static int take_tdesc(struct hello *h, struct stub *s, struct buf *body)
 
 	if (rc == 0)
 		return 1;
-	if (rc < 0 || tdesc_add(&s->tdesc, h->name, buf_span(&h->doc)) < 0)
-		return undescribed(h, s);
+	if (rc < 0)
+		return undescribed(h, s, bad_chunk(rc));
+	if (tdesc_add(&s->tdesc, h->name, buf_span(&h->doc)) < 0)
+		return undescribed(h, s, s->tdesc.why);
 	more = tdesc_missing(&s->tdesc);
 	if (more) {
 		buf_reset(&h->doc, 0);
@@ -182,7 +190,7 @@ static int take_tdesc(struct hello *h, struct stub *s, struct buf *body)
 		return 1;
 	}
 	if (tdesc_build(&s->tdesc) < 0)
-		return undescribed(h, s);
+		return undescribed(h, s, s->tdesc.why);
 	s->described = true;
 	return next(h);
 }
@@ -194,6 +202,7 @@ static int take_map(struct hello *h, struct stub *s, struct buf *body)
 	if (rc == 0)
 		return 1;
 	if (rc < 0 || memory_map_rewrite(buf_span(&h->doc), &s->map) < 0) {
+		h->note = rc < 0 ? bad_chunk(rc) : "the memory map is not as it should be";
 		s->features.can &= ~(unsigned)RSP_CAN_MEMORY_MAP;
 		buf_reset(&s->map, 0);
 	}
