@@ -279,21 +279,25 @@ int config_addr_text(struct addr *a, const char *text, char *why, size_t why_siz
 	return 0;
 }
 
-/* One of the words; the index goes to *out. */
-static int take_choice(int *out, const char *text, const char *const words[2], char *why, size_t why_size)
+/* One of the words, which a NULL ends; the index goes to *out. */
+static int take_choice(int *out, const char *text, const char *const words[], char *why, size_t why_size)
 {
-	for (int i = 0; i < 2; i++) {
-		if (strcmp(text, words[i]))
-			continue;
-		*out = i;
-		return 0;
+	char known[64] = "";
+	size_t at = 0;
+
+	for (int i = 0; words[i]; i++) {
+		if (!strcmp(text, words[i])) {
+			*out = i;
+			return 0;
+		}
+		at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
 	}
-	return config_refuse(why, why_size, "unknown word \"%.40s\"; expected %s or %s", text, words[0], words[1]);
+	return config_refuse(why, why_size, "unknown word \"%.40s\"; expected %s", text, known);
 }
 
 int config_on_disconnect_text(struct config_target *t, const char *text, char *why, size_t why_size)
 {
-	static const char *const words[] = { [ON_DISCONNECT_RUN] = "run", [ON_DISCONNECT_STAY] = "stay" };
+	static const char *const words[] = { [ON_DISCONNECT_RUN] = "run", [ON_DISCONNECT_STAY] = "stay", NULL };
 	int choice = 0, rc = take_choice(&choice, text, words, why, why_size);
 
 	if (!rc)
@@ -303,12 +307,37 @@ int config_on_disconnect_text(struct config_target *t, const char *text, char *w
 
 int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size)
 {
-	static const char *const words[] = { [AUDIT_FAILURE_CONTINUE] = "continue", [AUDIT_FAILURE_STOP] = "stop" };
+	static const char *const words[] = { [AUDIT_FAILURE_CONTINUE] = "continue", [AUDIT_FAILURE_STOP] = "stop", NULL };
+	int choice = 0, rc = take_choice(&choice, text, words, why, why_size);
+
+	if (rc)
+		return rc;
+	c->audit_failure = (enum audit_failure)choice;
+	c->audit_failure_given = true;
+	return 0;
+}
+
+int config_sandbox_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	static const char *const words[] = { "try", "must", "off", NULL };
+	static const enum sandbox_mode modes[] = { SANDBOX_TRY, SANDBOX_MUST, SANDBOX_OFF };
 	int choice = 0, rc = take_choice(&choice, text, words, why, why_size);
 
 	if (!rc)
-		c->audit_failure = (enum audit_failure)choice;
+		c->sandbox = modes[choice];
 	return rc;
+}
+
+enum audit_failure config_audit_failure(const struct config *c)
+{
+	return c->secure && !c->audit_failure_given ? AUDIT_FAILURE_STOP : c->audit_failure;
+}
+
+enum sandbox_mode config_sandbox(const struct config *c)
+{
+	if (c->sandbox != SANDBOX_DEFAULT)
+		return c->sandbox;
+	return c->secure ? SANDBOX_MUST : SANDBOX_TRY;
 }
 
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size)
@@ -321,14 +350,32 @@ int config_max_clients_text(struct config_target *t, const char *text, char *why
 	return 0;
 }
 
-int config_audit_text(struct config *c, const char *text, char *why, size_t why_size)
+/* what: "audit file". */
+static int take_file(char to[static CONFIG_ADDRESS], const char *what, const char *or, const char *text, char *why, size_t why_size)
 {
 	if (!*text)
-		return config_refuse(why, why_size, "the audit file has no name; expected a path, or - for standard output");
-	if (strlen(text) >= sizeof c->audit)
-		return config_refuse(why, why_size, "the path of the audit file is too long; expected at most %zu characters", sizeof c->audit - 1);
-	memcpy(c->audit, text, strlen(text) + 1);
+		return config_refuse(why, why_size, "the %s has no name; expected a path%s", what, or);
+	if (strlen(text) >= CONFIG_ADDRESS)
+		return config_refuse(why, why_size, "the path of the %s is too long; expected at most %d characters", what, CONFIG_ADDRESS - 1);
+	memcpy(to, text, strlen(text) + 1);
 	return 0;
+}
+
+int config_audit_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	return take_file(c->audit, "audit file", ", or - for standard output", text, why, why_size);
+}
+
+int config_learn_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	return take_file(c->learn, "file for what is learned", ", or - for standard output", text, why, why_size);
+}
+
+int config_record_text(struct config *c, const char *text, char *why, size_t why_size)
+{
+	if (!strcmp(text, "-"))
+		return config_refuse(why, why_size, "a recording does not go to standard output; expected a path");
+	return take_file(c->record, "recording", "", text, why, why_size);
 }
 
 int config_mode_text(struct config_listener *l, const char *text, char *why, size_t why_size)

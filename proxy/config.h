@@ -96,9 +96,14 @@ bool config_policy_is_builtin(const struct config *c, int policy);
 int config_allow_add(struct config *c, struct config_listener *l, const char *who, const char *policy, char *why, size_t why_size) MUST_USE; /* policy NULL: the listener's */
 int config_allow_text(struct config *c, struct config_listener *l, const char *text, char *why, size_t why_size) MUST_USE; /* "WHO" "WHO,policy=NAME" "WHO policy=NAME" */
 
-/* What only the whole can tell: plain listeners, duplicates, nothing to listen on. */
+/* What only the whole can tell: plain listeners, duplicates, nothing to listen on, what secure mode does not go with. */
 int config_check(const struct config *c, char *why, size_t why_size) MUST_USE;
+int config_check_settings(const struct config *c, char *why, size_t why_size) MUST_USE; /* what of that is about no listener */
 int config_check_listener(const struct config *c, size_t target, size_t listener, char *why, size_t why_size) MUST_USE; /* beside those before it */
+
+/* What holds: as it was said, or what stands for no word. In secure mode: STOP, MUST. */
+enum audit_failure config_audit_failure(const struct config *c);
+enum sandbox_mode config_sandbox(const struct config *c);
 
 /* Loopback, or not on a network at all. */
 bool addr_is_local(const struct addr *a);

@@ -84,10 +84,13 @@ static const char *what_lacks(const struct config_listener *l)
 	return l->plain_accepted ? NULL : "nobody has accepted that";
 }
 
-static int check_plain(const struct config_listener *l, char *why, size_t why_size)
+static int check_plain(const struct config *c, const struct config_listener *l, char *why, size_t why_size)
 {
 	const char *lacks = addr_is_local(&l->addr) ? NULL : what_lacks(l);
 
+	if (c->secure && !addr_is_local(&l->addr))
+		return config_refuse(why, why_size, "%s is beyond loopback and plain, and secure mode has no such listener; expected a Unix socket, or "
+				     "loopback reached by ssh -L (TLS in a later version)", l->addr.text);
 	if (!lacks)
 		return 0;
 	return config_refuse(why, why_size,
@@ -129,14 +132,64 @@ int config_check_listener(const struct config *c, size_t target, size_t listener
 		return config_refuse(why, why_size, "%s needs standard output, and so does the audit; expected a file for the audit", l->addr.text);
 	rc = check_kind(l, why, why_size);
 	if (!rc)
-		rc = check_plain(l, why, why_size);
+		rc = check_plain(c, l, why, why_size);
 	return rc ? rc : check_first(c, target, listener, why, why_size);
+}
+
+static int check_secure_paths(const struct config *c, char *why, size_t why_size)
+{
+	for (size_t i = 0; i < c->policies_n; i++)
+		if (c->policies[i].paths)
+			return config_refuse(why, why_size, "policy %s has paths = true, and in secure mode a target's names of files have no directories; "
+					     "expected paths = false, or no secure", c->policies[i].name);
+	return 0;
+}
+
+static int check_secure(const struct config *c, char *why, size_t why_size)
+{
+	if (!c->secure)
+		return 0;
+	if (!*c->audit)
+		return config_refuse(why, why_size, "secure mode needs an audit; expected audit = \"FILE\" (--audit FILE)");
+	if (config_audit_failure(c) == AUDIT_FAILURE_CONTINUE)
+		return config_refuse(why, why_size, "secure mode does not go on without its audit; expected audit_failure = \"stop\" "
+				     "(--audit-failure stop), or no word about it");
+	if (config_sandbox(c) == SANDBOX_OFF)
+		return config_refuse(why, why_size, "secure mode has a sandbox; expected sandbox = \"must\" or \"try\" (--sandbox), or no word about it");
+	if (*c->learn)
+		return config_refuse(why, why_size, "secure mode does not learn; expected --learn in a session without --secure, before");
+	return check_secure_paths(c, why, why_size);
+}
+
+/* What is printed at the end, in lines of another kind. */
+static int check_output(const struct config *c, char *why, size_t why_size)
+{
+	bool stdio = false;
+
+	if (strcmp(c->learn, "-"))
+		return 0;
+	for (size_t t = 0; t < c->targets_n; t++)
+		for (size_t i = 0; i < c->targets[t].listeners_n; i++)
+			stdio |= c->targets[t].listeners[i].addr.kind == ADDR_STDIO;
+	if (!stdio && strcmp(c->audit, "-"))
+		return 0;
+	return config_refuse(why, why_size, "what is learned needs standard output, and so does %s; expected --learn FILE",
+			     stdio ? "a listener" : "the audit");
+}
+
+int config_check_settings(const struct config *c, char *why, size_t why_size)
+{
+	int rc = check_secure(c, why, why_size);
+
+	return rc ? rc : check_output(c, why, why_size);
 }
 
 int config_check(const struct config *c, char *why, size_t why_size)
 {
-	int rc = 0;
+	int rc = config_check_settings(c, why, why_size);
 
+	if (rc)
+		return rc;
 	if (!c->targets_n)
 		return config_refuse(why, why_size, "there is no target; expected target: { NAME: { connect = ...; listen: ... } }");
 	for (size_t t = 0; t < c->targets_n; t++) {

@@ -150,13 +150,15 @@ static int take_key(struct reading *r, const struct key *k, config_setting_t *s)
 
 static int check_known(struct reading *r, const config_setting_t *in, const config_setting_t *s, const struct key *keys)
 {
-	static const char *const later[] = { "secure", "console", "control", "learn" };
+	static const char *const later[] = { "console", "control" };
 	char known[128] = "";
 	size_t at = 0;
 
 	for (size_t i = 0; i < COUNT(later); i++)
 		if (!strcmp(config_setting_name(s), later[i]))
 			return refuse(r, place_of(s), "this version does not have %s yet; expected it to be left out", later[i]);
+	if (!strcmp(config_setting_name(s), "learn"))
+		return refuse(r, place_of(s), "learn is for one session; expected --learn FILE on the command line");
 	for (const struct key *k = keys; k->name; k++) {
 		if (!strcmp(config_setting_name(s), k->name))
 			return 0;
@@ -182,14 +184,27 @@ static int take_keys(struct reading *r, config_setting_t *group, const struct ke
 	return rc;
 }
 
+/* So that the line at fault is told. The audit may be the command line's. */
+static int check_settings(struct reading *r)
+{
+	return *r->c->audit ? config_check_settings(r->c, WHAT(r)) : 0;
+}
+
 /* Policies. */
 static int text_rule(struct reading *r, const char *text)
 {
 	return policy_add(&r->c->policies[r->c->policies_n - 1], text, WHAT(r));
 }
 
+static int text_paths(struct reading *r, const char *text)
+{
+	r->c->policies[r->c->policies_n - 1].paths = !strcmp(text, "yes");
+	return check_settings(r);
+}
+
 static const struct key policy_keys[] = {
 	{ "rules", TEXTS, .text = text_rule, .needed = true },
+	{ "paths", YES_NO, .text = text_paths },
 	{ 0 },
 };
 
@@ -338,7 +353,27 @@ static int text_audit(struct reading *r, const char *text)
 
 static int text_audit_failure(struct reading *r, const char *text)
 {
-	return config_audit_failure_text(r->c, text, WHAT(r));
+	int rc = config_audit_failure_text(r->c, text, WHAT(r));
+
+	return rc ? rc : check_settings(r);
+}
+
+static int text_secure(struct reading *r, const char *text)
+{
+	r->c->secure = !strcmp(text, "yes");
+	return check_settings(r);
+}
+
+static int text_sandbox(struct reading *r, const char *text)
+{
+	int rc = config_sandbox_text(r->c, text, WHAT(r));
+
+	return rc ? rc : check_settings(r);
+}
+
+static int text_record(struct reading *r, const char *text)
+{
+	return config_record_text(r->c, text, WHAT(r));
 }
 
 static int text_trace(struct reading *r, const char *text)
@@ -360,7 +395,10 @@ static int take_targets(struct reading *r, config_setting_t *s)
 /* In this order: a target uses policies, wherever they stand. */
 static const struct key root_keys[] = {
 	{ "audit", TEXT, .text = text_audit },
+	{ "secure", YES_NO, .text = text_secure },
 	{ "audit_failure", TEXT, .text = text_audit_failure },
+	{ "sandbox", TEXT, .text = text_sandbox },
+	{ "record", TEXT, .text = text_record },
 	{ "trace", YES_NO, .text = text_trace },
 	{ "policy", GROUP, .group = take_policies },
 	{ "target", GROUP, .group = take_targets },

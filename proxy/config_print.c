@@ -1,6 +1,7 @@
 /* config_print.c - what a configuration means, in words, for kdgate check. See config.h. */
 #include "proxy/config.h"
 
+#include "filters/latch.h"
 #include "proxy/names.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static const char *policy_name(const struct config *c, int policy)
 
 static void print_audit(const struct config *c, FILE *to)
 {
-	bool stop = c->audit_failure == AUDIT_FAILURE_STOP;
+	bool stop = config_audit_failure(c) == AUDIT_FAILURE_STOP;
 
 	if (!*c->audit)
 		fprintf(to, "audit: none\n");
@@ -22,6 +23,32 @@ static void print_audit(const struct config *c, FILE *to)
 			stop ? "kdgate stops" : "kdgate goes on without it");
 	if (c->trace)
 		fprintf(to, "trace: every frame, on standard error\n");
+}
+
+static void print_secure(const struct config *c, FILE *to)
+{
+	if (!c->secure)
+		return;
+	fprintf(to, "secure mode: on, until kdgate ends; whatever a policy allows, these do not pass:\n"
+		    "  files and programs of the stub's host, attaching, tracepoints, packets that are not known,\n"
+		    "  monitor commands that no rule names, directories in names that the target tells\n");
+}
+
+static void print_sandbox(const struct config *c, FILE *to)
+{
+	static const char *const what[] = {
+		[SANDBOX_TRY] = "as much of one as this kernel has",
+		[SANDBOX_MUST] = "all of it, or kdgate does not start",
+		[SANDBOX_OFF] = "none",
+	};
+
+	fprintf(to, "sandbox: %s\n", what[config_sandbox(c)]);
+}
+
+static void print_record(const struct config *c, FILE *to)
+{
+	if (*c->record)
+		fprintf(to, "recording: every conversation, to %s\n", c->record);
 }
 
 static void print_who(const struct config *c, const struct config_listener *l, FILE *to)
@@ -80,19 +107,30 @@ static bool is_used(const struct config *c, int policy)
 	return false;
 }
 
+/* Secure mode lets monitor commands pass by name only. */
+static bool is_blanket(const struct config *c, const struct policy_rule *rule)
+{
+	return c->secure && rule->verdict == VERDICT_ALLOW && rule->effects & RSP_EFF_MONITOR && !latch_names(rule);
+}
+
 static void print_policy(const struct config *c, int policy, FILE *to)
 {
 	const struct policy *p = &c->policies[policy];
 
 	fprintf(to, "\npolicy %s%s%s\n", p->name, config_policy_is_builtin(c, policy) ? ", built in" : "", is_used(c, policy) ? "" : ", not used");
 	for (size_t i = 0; i < p->count; i++)
-		fprintf(to, "  %3zu  %s\n", i + 1, p->rules[i].text);
+		fprintf(to, "  %3zu  %s%s\n", i + 1, p->rules[i].text, is_blanket(c, &p->rules[i]) ? "  (in secure mode: no monitor)" : "");
 	fprintf(to, "  else deny\n");
+	if (p->paths)
+		fprintf(to, "  names of files that the target tells keep their directories\n");
 }
 
 void config_print(const struct config *c, FILE *to)
 {
+	print_secure(c, to);
 	print_audit(c, to);
+	print_sandbox(c, to);
+	print_record(c, to);
 	for (size_t i = 0; i < c->targets_n; i++)
 		print_target(c, &c->targets[i], to);
 	for (size_t i = 0; i < c->policies_n; i++)

@@ -8,13 +8,15 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { GIVEN_MAX = 256, FOUND_WHAT = 384 };
-enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN };
+enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN,
+       LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE };
 
 struct given {
 	const struct option_row *row;
@@ -26,6 +28,7 @@ struct parse {
 	struct given given[GIVEN_MAX];
 	size_t given_n;
 	bool help, version;
+	const char *recording; /* NULL: not given */
 	struct config_target *target;
 	struct config_listener usual, *last; /* what a listener begins with; the one that options are for now */
 	char *why;
@@ -115,8 +118,34 @@ static int take_trace(struct parse *p, const char *arg)
 {
 	(void)arg;
 	p->o->trace = true;
-	p->o->config.trace = true;
 	return 0;
+}
+
+static int take_secure(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->secure = true;
+	return 0;
+}
+
+static int take_sandbox(struct parse *p, const char *arg)
+{
+	int rc = config_sandbox_text(&p->o->config, arg, p->what, sizeof p->what);
+
+	p->o->sandbox = p->o->config.sandbox;
+	return rc;
+}
+
+static int take_record(struct parse *p, const char *arg)
+{
+	p->o->record = arg;
+	return config_record_text(&p->o->config, arg, p->what, sizeof p->what);
+}
+
+static int take_learn(struct parse *p, const char *arg)
+{
+	p->o->learn = arg;
+	return config_learn_text(&p->o->config, arg, p->what, sizeof p->what);
 }
 
 static int take_verbose(struct parse *p, const char *arg)
@@ -139,7 +168,7 @@ static int take_later(struct parse *p, const char *arg)
 	return config_refuse(p->what, sizeof p->what, "this version does not have it yet; expected it to be left out");
 }
 
-/* --config, --help and --version are known after the first pass. */
+/* --config, --recording, --help and --version are known after the first pass. */
 static int take_nothing(struct parse *p, const char *arg)
 {
 	(void)p;
@@ -159,12 +188,16 @@ static const struct option_row rows[] = {
 	{ "on-disconnect", 0, true, RUN, take_on_disconnect },
 	{ "max-clients", 0, true, RUN, take_max_clients },
 	{ "config", 'c', true, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
+	{ "secure", 0, false, RUN | SERVE, take_secure },
+	{ "sandbox", 0, true, RUN | SERVE, take_sandbox },
+	{ "record", 0, true, RUN | SERVE, take_record },
+	{ "learn", 0, true, RUN | SERVE, take_learn },
+	{ "recording", 0, true, LEARNED, take_nothing },
 	{ "trace", 0, false, RUN | SERVE, take_trace },
-	{ "verbose", 'v', false, RUN | SERVE | CHECK | EXPLAIN, take_verbose },
-	{ "quiet", 'q', false, RUN | SERVE | CHECK | EXPLAIN, take_quiet },
-	{ "help", 'h', false, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
-	{ "version", 'V', false, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
-	{ "secure", 0, false, RUN | SERVE, take_later },
+	{ "verbose", 'v', false, ALL, take_verbose },
+	{ "quiet", 'q', false, ALL, take_quiet },
+	{ "help", 'h', false, ALL, take_nothing },
+	{ "version", 'V', false, ALL, take_nothing },
 	{ "console", 0, true, RUN, take_later },
 	{ "key-file", 0, true, RUN, take_later },
 };
@@ -180,7 +213,7 @@ static const struct command {
 	{ "ls", OPTIONS_RUN, false },
 	{ "connect", OPTIONS_RUN, false },
 	{ "ctl", OPTIONS_RUN, false },
-	{ "decode", OPTIONS_RUN, false },
+	{ "decode", OPTIONS_DECODE, true },
 	{ "keygen", OPTIONS_RUN, false },
 };
 
@@ -225,6 +258,15 @@ static int refuse_option(struct parse *p, int answer, char **argv)
 	return config_refuse(p->why, p->why_size, "unknown or ambiguous option %.60s; see kdgate --help", word);
 }
 
+/* What is given once, and known before anything is taken. */
+static int note_file(struct parse *p, const char **file, const char *name, const char *arg)
+{
+	if (*file)
+		return config_refuse(p->why, p->why_size, "--%s is given a second time; expected one file", name);
+	*file = arg;
+	return 0;
+}
+
 static int note(struct parse *p, const struct option_row *row, const char *arg)
 {
 	if (p->given_n == GIVEN_MAX)
@@ -232,12 +274,9 @@ static int note(struct parse *p, const struct option_row *row, const char *arg)
 	p->given[p->given_n++] = (struct given){ row, arg };
 	p->help |= row->letter == 'h';
 	p->version |= row->letter == 'V';
-	if (row->letter != 'c')
-		return 0;
-	if (p->o->file)
-		return config_refuse(p->why, p->why_size, "--config is given a second time; expected one file");
-	p->o->file = arg;
-	return 0;
+	if (row->letter == 'c')
+		return note_file(p, &p->o->file, row->name, arg);
+	return row->modes == LEARNED ? note_file(p, &p->recording, row->name, arg) : 0;
 }
 
 static int collect(struct parse *p, int argc, char **argv)
@@ -265,18 +304,50 @@ static int find_mode(struct parse *p, const char *word)
 			return config_refuse(p->why, p->why_size, "this version does not have kdgate %s yet; see kdgate --help", word);
 		p->o->mode = commands[i].mode;
 	}
+	if (p->o->mode == OPTIONS_EXPLAIN && p->recording)
+		p->o->mode = OPTIONS_LEARNED;
 	return 0;
 }
 
 static int check_modes(struct parse *p)
 {
-	static const char *const names[] = { "kdgate TARGET", "kdgate serve", "kdgate check", "kdgate explain" };
+	static const struct {
+		const char *name, *help;
+	} modes[] = {
+		[OPTIONS_RUN] = { "kdgate TARGET", "kdgate" },
+		[OPTIONS_SERVE] = { "kdgate serve", "kdgate serve" },
+		[OPTIONS_CHECK] = { "kdgate check", "kdgate check" },
+		[OPTIONS_EXPLAIN] = { "kdgate explain", "kdgate explain" },
+		[OPTIONS_LEARNED] = { "kdgate explain --recording", "kdgate explain" },
+		[OPTIONS_DECODE] = { "kdgate decode", "kdgate decode" },
+	};
 
 	for (size_t i = 0; i < p->given_n; i++)
 		if (!(p->given[i].row->modes & 1u << p->o->mode))
-			return config_refuse(p->why, p->why_size, "--%s is not an option of %s; see kdgate%s --help", p->given[i].row->name,
-					     names[p->o->mode], names[p->o->mode] + 6);
+			return config_refuse(p->why, p->why_size, "--%s is not an option of %s; see %s --help", p->given[i].row->name,
+					     modes[p->o->mode].name, modes[p->o->mode].help);
 	return 0;
+}
+
+/* How many words may follow, and what is said of one too many. */
+static int check_most(struct parse *p, int words, char **word)
+{
+	static const struct {
+		int most;
+		const char *expected;
+	} modes[] = {
+		[OPTIONS_RUN] = { 1, "one target (for several: kdgate serve)" },
+		[OPTIONS_SERVE] = { 1, "options only" },
+		[OPTIONS_CHECK] = { 1, "options only" },
+		[OPTIONS_EXPLAIN] = { INT_MAX, NULL },
+		[OPTIONS_LEARNED] = { 1, "no packets beside a recording" },
+		[OPTIONS_DECODE] = { 2, "one capture" },
+	};
+	int most = modes[p->o->mode].most;
+
+	if (words <= most)
+		return 0;
+	return config_refuse(p->why, p->why_size, "\"%.60s\" is one word too many; expected %s", word[most], modes[p->o->mode].expected);
 }
 
 static int check_words(struct parse *p, int words, char **word)
@@ -285,15 +356,14 @@ static int check_words(struct parse *p, int words, char **word)
 		return config_refuse(p->why, p->why_size, "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help");
 	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
 		return config_refuse(p->why, p->why_size,
-				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, or PROTOCOL+LINK:ADDRESS, "
+				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, or PROTOCOL+LINK:ADDRESS, "
 				     "such as rsp+tcp:127.0.0.1:1234",
 				     word[0]);
 	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
 		return config_refuse(p->why, p->why_size, "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40");
-	if (p->o->mode != OPTIONS_EXPLAIN && words > 1)
-		return config_refuse(p->why, p->why_size, "\"%.60s\" is one word too many; expected %s", word[1],
-				     p->o->mode == OPTIONS_RUN ? "one target (for several: kdgate serve)" : "options only");
-	return 0;
+	if (p->o->mode == OPTIONS_DECODE && words < 2)
+		return config_refuse(p->why, p->why_size, "no capture; expected kdgate decode FILE, such as a file of --record");
+	return check_most(p, words, word);
 }
 
 static int read_policies(struct parse *p)
@@ -358,11 +428,15 @@ static int finish_run(struct parse *p, const char *text)
 	if (rc)
 		return rc;
 	p->o->config.targets_n = 1;
+	options_add(p->o, &p->o->config);
+	rc = config_check_settings(&p->o->config, p->why, p->why_size);
+	if (rc)
+		return rc;
 	rc = config_check(&p->o->config, p->what, sizeof p->what);
 	return rc ? config_refuse(p->why, p->why_size, "--listen %s", p->what) : 0;
 }
 
-static int parse_run(struct parse *p, char **words)
+static int parse_run(struct parse *p, int words, char **word)
 {
 	int rc = read_policies(p);
 
@@ -370,11 +444,13 @@ static int parse_run(struct parse *p, char **words)
 	config_target_init(p->target);
 	if (!rc)
 		rc = apply(p);
-	return rc ? rc : finish_run(p, words[0]);
+	(void)words;
+	return rc ? rc : finish_run(p, word[0]);
 }
 
-static int parse_file_mode(struct parse *p)
+static int parse_file_mode(struct parse *p, int words, char **word)
 {
+	(void)words, (void)word;
 	if (!p->o->file)
 		p->o->file = OPTIONS_CONFIG_FILE;
 	return apply(p);
@@ -393,17 +469,31 @@ static int parse_explain(struct parse *p, int words, char **word)
 	return rc;
 }
 
+static int parse_decode(struct parse *p, int words, char **word)
+{
+	(void)words;
+	p->o->file = word[1];
+	return apply(p);
+}
+
+static int parse_learned(struct parse *p, int words, char **word)
+{
+	(void)words, (void)word;
+	p->o->file = p->recording;
+	return apply(p);
+}
+
 static int parse_mode(struct parse *p, int words, char **word)
 {
+	static int (*const modes[])(struct parse *, int, char **) = {
+		[OPTIONS_RUN] = parse_run,         [OPTIONS_SERVE] = parse_file_mode,  [OPTIONS_CHECK] = parse_file_mode,
+		[OPTIONS_EXPLAIN] = parse_explain, [OPTIONS_LEARNED] = parse_learned, [OPTIONS_DECODE] = parse_decode,
+	};
 	int rc = check_modes(p);
 
 	if (!rc)
 		rc = check_words(p, words, word);
-	if (rc)
-		return rc;
-	if (p->o->mode == OPTIONS_RUN)
-		return parse_run(p, word);
-	return p->o->mode == OPTIONS_EXPLAIN ? parse_explain(p, words, word) : parse_file_mode(p);
+	return rc ? rc : modes[p->o->mode](p, words, word);
 }
 
 /* --help and --version win over everything else that is wrong. */
@@ -446,6 +536,18 @@ int options_parse(struct options *o, int argc, char **argv, char *why, size_t wh
 	}
 	free(p);
 	return rc;
+}
+
+void options_add(const struct options *o, struct config *c)
+{
+	c->trace |= o->trace;
+	c->secure |= o->secure;
+	if (o->sandbox != SANDBOX_DEFAULT)
+		c->sandbox = o->sandbox;
+	if (o->record)
+		snprintf(c->record, sizeof c->record, "%s", o->record);
+	if (o->learn)
+		snprintf(c->learn, sizeof c->learn, "%s", o->learn);
 }
 
 void options_fini(struct options *o)

@@ -28,13 +28,19 @@ struct options {
 	char **packets;        /* of argv */
 	size_t packets_n;
 	const char *text;      /* static */
-	bool trace;            /* --trace; RUN has it in .config too */
+	bool trace, secure;    /* --trace, --secure */
+	enum sandbox_mode sandbox;   /* --sandbox; DEFAULT: not given */
+	const char *record, *learn;  /* --record, --learn; NULL: not given */
 	enum log_level level;
 };
 
 /* argv's order is changed; *o borrows from argv, and is released by options_fini whatever the result.
  * 0; -EINVAL: the command line is wrong (exit 2); other -errno: a configuration file is (exit 1). Both with why. */
 int options_parse(struct options *o, int argc, char **argv, char *why, size_t why_size) MUST_USE;
+
+/* What was said of the whole program (--trace, --secure, --sandbox, --record, --learn), on top of what a file says: RUN has
+ * it in .config already, SERVE needs it after config_load and before config_check. */
+void options_add(const struct options *o, struct config *c);
 void options_fini(struct options *o);
 
 #endif

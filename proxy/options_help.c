@@ -1,6 +1,13 @@
 /* options_help.c - see options_help.h. The manual is docs/kdgate.1. */
 #include "proxy/options_help.h"
 
+#define PROGRAM \
+	"  --secure               for as long as kdgate lives, whatever a policy allows: no files and programs of the stub's\n" \
+	"                         host, no tracepoints, nothing unknown, monitor commands by name only; needs --audit\n" \
+	"  --sandbox try|must|off what kdgate itself may still do. Default: try, what this kernel has; with --secure must\n" \
+	"  --record FILE          every conversation, as a capture that Wireshark opens; FILE must not be there yet\n" \
+	"  --learn FILE           at the end, the smallest policy that would have allowed it all; - for standard output\n"
+
 static const char general[] =
 	"kdgate stands between a debugger and a kernel: who may connect, which commands may pass.\n"
 	"\n"
@@ -8,6 +15,8 @@ static const char general[] =
 	"  kdgate serve [-c FILE] [OPTION]...            the targets of a configuration file\n"
 	"  kdgate check [-c FILE]                        read the configuration and tell what it means\n"
 	"  kdgate explain --policy NAME PACKET...        which rule decides on a packet, and why\n"
+	"  kdgate explain --recording FILE               the smallest policy that a recorded session needs\n"
+	"  kdgate decode FILE                            a recording, packet by packet, in words\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
 	"\n"
 	"TARGET is rsp+tcp:HOST:PORT or rsp+unix:PATH: where a GDB stub is.\n"
@@ -26,20 +35,22 @@ static const char general[] =
 	"  --on-disconnect run|stay       what it does when its debugger vanishes. Default: run\n"
 	"  --max-clients N                1 to 256. Default: 32\n"
 	"  --audit FILE                   a line of JSON for each decision; - for standard output\n"
-	"  --audit-failure stop|continue  when that cannot be written. Default: continue\n"
+	"  --audit-failure stop|continue  when that cannot be written. Default: continue, with --secure stop\n"
 	"  -c, --config FILE              for its policies; its targets are left alone\n"
 	"\n"
+	PROGRAM
 	"  --trace                show every frame on standard error\n"
 	"  -v, --verbose          say more\n"
 	"  -q, --quiet            say less; again: errors only\n"
 	"  -h, --help, --version\n";
 
 static const char serve[] =
-	"kdgate serve [-c FILE] [--trace] [-v] [-q]\n"
+	"kdgate serve [-c FILE] [OPTION]...\n"
 	"\n"
 	"Serves the targets of a configuration file until it is told to stop.\n"
 	"\n"
 	"  -c, --config FILE      default: " OPTIONS_CONFIG_FILE "; see kdgate.conf(5)\n"
+	PROGRAM
 	"  --trace                show every frame on standard error\n"
 	"  -v, --verbose          say more\n"
 	"  -q, --quiet            say less; again: errors only\n";
@@ -54,18 +65,28 @@ static const char check[] =
 
 static const char explain[] =
 	"kdgate explain --policy NAME [-c FILE] PACKET...\n"
+	"kdgate explain --recording FILE\n"
 	"\n"
 	"Tells for each packet which rule of the policy decides on it, effect by effect, and why.\n"
 	"Exits with 0 if all are allowed, 1 if one is denied.\n"
+	"With a recording, prints the smallest policy that would have allowed what its clients did.\n"
 	"\n"
 	"  PACKET                 as on the wire, framed or not: m1000,40  '$c#63'  vCont;s:1  qRcmd,68656c70\n"
 	"                         or \"monitor TEXT\", or ctrl-c for a break-in\n"
 	"  --policy NAME          full, debug, observe, none, or one of the file's\n"
-	"  -c, --config FILE      where other policies are defined; see kdgate.conf(5)\n";
+	"  -c, --config FILE      where other policies are defined; see kdgate.conf(5)\n"
+	"  --recording FILE       of --record, or a capture (pcap, pcapng) of RSP over TCP\n";
+
+static const char decode[] =
+	"kdgate decode FILE\n"
+	"\n"
+	"Prints a recording of --record, or a capture (pcap, pcapng) of RSP over TCP, packet by packet, in words.\n";
 
 const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_RUN] = general,
 	[OPTIONS_SERVE] = serve,
 	[OPTIONS_CHECK] = check,
 	[OPTIONS_EXPLAIN] = explain,
+	[OPTIONS_LEARNED] = explain,
+	[OPTIONS_DECODE] = decode,
 };

@@ -82,14 +82,32 @@ static void test_whole(void **state)
 #define P "policy: { p: { rules = \"allow query\" } }\n"
 #define T "target: { t: {\n connect = \"rsp+tcp:127.0.0.1:1\"\n"
 #define L " listen: {\n address = \"unix:/s\"\n"
+#define SECURE "secure = true audit = \"/a\"\n"
 #define LISTEN(address) "listen: { address = \"" address "\" } } }"
 #define SYNTAX "syntax error; expected name = value, name: { ... } or ( ... )"
 
 static const struct {
 	const char *text, *why;
 } bad[] = {
-	{ "\naudit = \"x\"\naudti = \"x\"", "f:3: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target" },
-	{ "secure = true", "f:1: this version does not have secure yet; expected it to be left out" },
+	{ "\naudit = \"x\"\naudti = \"x\"", "f:3: unknown name audti in the file; expected one of audit, secure, audit_failure, sandbox, record, trace, policy, target" },
+	{ "control = \"/c\"", "f:1: this version does not have control yet; expected it to be left out" },
+	{ "\nlearn = \"/l\"", "f:2: learn is for one session; expected --learn FILE on the command line" },
+	{ "secure = \"yes\"", "f:1: secure is of another kind; expected secure = true or false" },
+	{ "secure = 1", "f:1: secure is of another kind; expected secure = true or false" },
+	{ "secure = true\nsecure = false", "f:2: duplicate setting name; expected each name once" },
+	{ "\nsandbox = \"maybe\"", "f:2: unknown word \"maybe\"; expected try, must or off" },
+	{ "sandbox = true", "f:1: sandbox is of another kind; expected sandbox = \"...\"" },
+	{ "record = \"\"", "f:1: the recording has no name; expected a path" },
+	{ "record = \"-\"", "f:1: a recording does not go to standard output; expected a path" },
+	{ SECURE "audit_failure = \"continue\"",
+	  "f:2: secure mode does not go on without its audit; expected audit_failure = \"stop\" (--audit-failure stop), or no word about it" },
+	{ SECURE "sandbox = \"off\"", "f:2: secure mode has a sandbox; expected sandbox = \"must\" or \"try\" (--sandbox), or no word about it" },
+	{ "policy: { p: { rules = [ ]\n paths = true } }\n" SECURE,
+	  "f:2: policy p has paths = true, and in secure mode a target's names of files have no directories; expected paths = false, or no secure" },
+	{ SECURE T "listen: { address = \"tcp:192.0.2.7:5\" allow = \"192.0.2.0/24\" plain = \"accept-the-risk\" } } }",
+	  "f:4: tcp:192.0.2.7:5 is beyond loopback and plain, and secure mode has no such listener; expected a Unix socket, or loopback reached by "
+	  "ssh -L (TLS in a later version)" },
+	{ "policy: { p: { rules = [ ]\n paths = \"yes\" } }", "f:2: paths is of another kind; expected paths = true or false" },
 	{ "audit = \"\"", "f:1: the audit file has no name; expected a path, or - for standard output" },
 	{ "audit = \"a\"\n\naudit = \"b\"", "f:3: duplicate setting name; expected each name once" },
 	{ "audit =\n\n", "f:3: " SYNTAX },
@@ -100,7 +118,7 @@ static const struct {
 	{ "audit: { }", "f:1: audit is of another kind; expected audit = \"...\"" },
 	{ "audit = [ \"a\" ]", "f:1: audit is of another kind; expected audit = \"...\"" },
 	{ "audit = ( \"a\" )", "f:1: audit is of another kind; expected audit = \"...\"" },
-	{ "# 1\n# 2\n/* 3\n4 */ // 4\naudti = 5", "f:5: unknown name audti in the file; expected one of audit, audit_failure, trace, policy, target" },
+	{ "# 1\n# 2\n/* 3\n4 */ // 4\naudti = 5", "f:5: unknown name audti in the file; expected one of audit, secure, audit_failure, sandbox, record, trace, policy, target" },
 	{ "audit = \"x\"\n/* open\naudit_failure = \"stop\"", "f:2: a comment begins here and never ends; expected */" },
 	{ "audit = \"x\"\n/*/", "f:2: a comment begins here and never ends; expected */" },
 	{ "\naudit = \"x\\\"", "f:2: a text in quotes begins here and never ends; expected \"" },
@@ -114,7 +132,7 @@ static const struct {
 	{ "policy: {\n p234567890123456789012345678901234567890123456789012345678901234: { rules = [ ] } }",
 	  "f:2: \"p234567890123456789012345678901234567890\" is not a name; expected 1 to 63 letters, digits, . _ -" },
 	{ "policy: {\n p: { } }", "f:2: p has no rules; expected rules = [ \"...\", ... ]" },
-	{ "policy: { p: {\n rulez = [] } }", "f:2: unknown name rulez in p; expected one of rules" },
+	{ "policy: { p: {\n rulez = [] } }", "f:2: unknown name rulez in p; expected one of rules, paths" },
 	{ "policy: { p: {\n rules = 5 } }", "f:2: rules is of another kind; expected rules = [ \"...\", ... ]" },
 	{ "policy: { p: {\n rules = ( \"allow run\" ) } }", "f:2: rules is of another kind; expected rules = [ \"...\", ... ]" },
 	{ "policy: { p: {\n rules = [ 1, 2 ] } }", "f:2: number 1 of rules is no text; expected rules = [ \"...\", ... ]" },
@@ -183,6 +201,31 @@ static void test_refuses(void **state)
 		assert_string_equal(why, bad[i].why);
 		assert_null(c.targets);
 	}
+}
+
+/* Wherever it stands in the file. Only the whole can tell that there is no audit. */
+static void test_secure(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	if (parse(&c, "policy: { p: { rules = [ ] paths = false } }\n" T LISTEN("unix:/s") "record = \"/r\" sandbox = \"try\"\n" SECURE, why))
+		fail_msg("%s", why);
+	assert_true(c.secure);
+	assert_false(c.policies[4].paths);
+	assert_string_equal(c.record, "/r");
+	assert_int_equal(config_sandbox(&c), SANDBOX_TRY);
+	assert_int_equal(config_audit_failure(&c), AUDIT_FAILURE_STOP);
+	assert_int_equal(config_check(&c, why, sizeof why), 0);
+	assert_int_equal(parse(&c, "secure = true sandbox = \"must\"\n" T LISTEN("unix:/s"), why), 0);
+	assert_int_equal(config_check(&c, why, sizeof why), -EINVAL);
+	assert_string_equal(why, "secure mode needs an audit; expected audit = \"FILE\" (--audit FILE)");
+	assert_int_equal(parse(&c, "secure = false policy: { p: { rules = [ ] paths = true } }\n" T LISTEN("unix:/s"), why), 0);
+	assert_true(c.policies[4].paths);
+	assert_false(c.secure);
+	assert_int_equal(config_check(&c, why, sizeof why), 0);
+	config_fini(&c);
 }
 
 static void test_unknown_user(void **state)
@@ -416,7 +459,7 @@ static void test_include_mistakes(void **state)
 		  "other:6: there is no policy \"q\"; expected one of full, debug, observe, none" },
 		{ "\ntarget: { t: { } }", "other:2: t has no connect; expected connect = \"...\"" },
 		{ "\naudit\n= b", "other:3: " SYNTAX },
-		{ "\naudit = \"x\"\nfoo = 5", "other:3: unknown name foo in the file; expected one of audit, audit_failure, trace, policy, target" },
+		{ "\naudit = \"x\"\nfoo = 5", "other:3: unknown name foo in the file; expected one of audit, secure, audit_failure, sandbox, record, trace, policy, target" },
 		{ "audit = \"x\"\naudit = \"y\"", "other:2: duplicate setting name; expected each name once" },
 		{ "\n/* audit", "other:2: a comment begins here and never ends; expected */" },
 		{ "\n# audit", "other:2: a comment begins here and never ends; expected a new line" },
@@ -542,9 +585,29 @@ static void test_short_why(void **state)
 	}
 }
 
+/* What is printed has every one of the lines (or, with a - before it, not that). */
+static void prints(const char *conf, const char *const *lines, size_t n)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "", *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_int_equal(parse(&c, conf, why), 0);
+	config_print(&c, to);
+	fclose(to);
+	for (size_t i = 0; i < n; i++)
+		if (*lines[i] == '-' ? strstr(text, lines[i] + 1) != NULL : !strstr(text, lines[i]))
+			fail_msg("expected: %s\nin: %s", lines[i], text);
+	free(text);
+	config_fini(&c);
+}
+
 static void test_print(void **state)
 {
 	static const char *const lines[] = {
+		"sandbox: as much of one as this kernel has\n",
+		"-secure mode", "-recording", "-keep their directories",
 		"audit: to /var/log/kdgate/audit.jsonl; if that fails, kdgate stops\n",
 		"\ntarget dut1\n  is at rsp+tcp:127.0.0.1:1234\n  takes at most 16 clients; when whoever controls it vanishes, it stays as it is\n",
 		"  listens at tcp:127.0.0.1:2345; it lets in:\n    user=root: policy observe\n    group=root: policy student\n    nobody else\n",
@@ -554,20 +617,26 @@ static void test_print(void **state)
 		"\npolicy student\n    1  allow query reg.read run break\n    2  deny mem.read range 0xfffff78000000000-0xfffff78000000fff\n",
 		"0fff\n    3  allow mem.read\n  else deny\n",
 	};
-	struct config c = { 0 };
-	char why[CONFIG_WHY] = "", *text = NULL;
-	size_t size = 0;
-	FILE *to = open_memstream(&text, &size);
 
 	(void)state;
-	assert_int_equal(parse(&c, whole, why), 0);
-	config_print(&c, to);
-	fclose(to);
-	for (size_t i = 0; i < COUNT(lines); i++)
-		if (!strstr(text, lines[i]))
-			fail_msg("not there: %s\nin: %s", lines[i], text);
-	free(text);
-	config_fini(&c);
+	prints(whole, lines, COUNT(lines));
+}
+
+static void test_print_secure(void **state)
+{
+	static const char *const secure[] = {
+		"secure mode: on, until kdgate ends; whatever a policy allows, these do not pass:\n",
+		"audit: to /a; if that fails, kdgate stops\n", "sandbox: all of it, or kdgate does not start\n",
+		"recording: every conversation, to /r\n", "flash config trace console  (in secure mode: no monitor)\n",
+		"    1  allow monitor match 'info *'\n", "    2  allow monitor match '*'  (in secure mode: no monitor)\n",
+		"    3  deny monitor\n",
+	};
+	static const char *const open[] = { "audit: none\n", "sandbox: none\n", "-secure mode", "  else deny\n  names of files that the target tells keep their" };
+
+	(void)state;
+	prints(SECURE "record = \"/r\" policy: { p: { rules = [ \"allow monitor match 'info *'\", \"allow monitor match '*'\", \"deny monitor\" ] } }",
+	       secure, COUNT(secure));
+	prints("sandbox = \"off\" policy: { p: { rules = [ ] paths = true } }", open, COUNT(open));
 }
 
 int main(void)
@@ -589,7 +658,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, make_dir, remove_dir),
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_short_why),
+		cmocka_unit_test(test_secure),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_secure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

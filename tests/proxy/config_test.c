@@ -168,6 +168,9 @@ static int on_disconnect(void *to, const char *text, char *why, size_t n) { retu
 static int max_clients(void *to, const char *text, char *why, size_t n) { return config_max_clients_text(to, text, why, n); }
 static int audit_failure(void *to, const char *text, char *why, size_t n) { return config_audit_failure_text(to, text, why, n); }
 static int audit(void *to, const char *text, char *why, size_t n) { return config_audit_text(to, text, why, n); }
+static int sandbox(void *to, const char *text, char *why, size_t n) { return config_sandbox_text(to, text, why, n); }
+static int record(void *to, const char *text, char *why, size_t n) { return config_record_text(to, text, why, n); }
+static int learn(void *to, const char *text, char *why, size_t n) { return config_learn_text(to, text, why, n); }
 static int mode(void *to, const char *text, char *why, size_t n) { return config_mode_text(to, text, why, n); }
 static int group(void *to, const char *text, char *why, size_t n) { return config_group_text(to, text, why, n); }
 
@@ -192,6 +195,16 @@ static const struct {
 	{ audit, "-", NULL },
 	{ audit, "/var/log/a b", NULL },
 	{ audit, "", "the audit file has no name; expected a path, or - for standard output" },
+	{ sandbox, "try", NULL },
+	{ sandbox, "must", NULL },
+	{ sandbox, "off", NULL },
+	{ sandbox, "Off", "unknown word \"Off\"; expected try, must or off" },
+	{ sandbox, "", "unknown word \"\"; expected try, must or off" },
+	{ record, "/r", NULL },
+	{ record, "", "the recording has no name; expected a path" },
+	{ record, "-", "a recording does not go to standard output; expected a path" },
+	{ learn, "-", NULL },
+	{ learn, "", "the file for what is learned has no name; expected a path, or - for standard output" },
 	{ mode, "0660", NULL },
 	{ mode, "777", NULL },
 	{ mode, "66", "\"66\" is no mode of a socket; expected octal digits, such as 0660" },
@@ -244,6 +257,7 @@ static void test_values(void **state)
 	assert_int_equal(t.max_clients, 16);
 	assert_int_equal(config_audit_failure_text(&c, "stop", why, sizeof why), 0);
 	assert_int_equal(c.audit_failure, AUDIT_FAILURE_STOP);
+	assert_true(c.audit_failure_given);
 	assert_int_equal(config_mode_text(&l, "0640", why, sizeof why), 0);
 	assert_int_equal(l.mode, 0640);
 	assert_int_equal(config_group_text(&l, "4711", why, sizeof why), 0);
@@ -253,6 +267,53 @@ static void test_values(void **state)
 	assert_int_equal(config_name_check("", why, sizeof why), -EINVAL);
 	assert_int_equal(config_name_check("a b", why, sizeof why), -EINVAL);
 	assert_int_equal(config_name_check("0123456789012345678901234567890123456789012345678901234567890123", why, sizeof why), -EINVAL);
+}
+
+static void test_paths_too_long(void **state)
+{
+	static int (*const pieces[])(struct config *, const char *, char *, size_t) = { config_audit_text, config_record_text, config_learn_text };
+	char text[CONFIG_ADDRESS + 1], why[CONFIG_WHY];
+	struct config c = { 0 };
+
+	(void)state;
+	memset(text, 'a', sizeof text);
+	text[CONFIG_ADDRESS] = 0;
+	for (size_t i = 0; i < COUNT(pieces); i++) {
+		assert_int_equal(pieces[i](&c, text, why, sizeof why), -EINVAL);
+		assert_non_null(strstr(why, "is too long; expected at most 255 characters"));
+		assert_int_equal(pieces[i](&c, text + 1, why, sizeof why), 0);
+	}
+	assert_string_equal(c.audit, text + 1);
+	assert_string_equal(c.record, text + 1);
+	assert_string_equal(c.learn, text + 1);
+}
+
+/* Without a word, secure mode decides; a word is what was said, and config_check judges it. */
+static void test_what_holds(void **state)
+{
+	static const struct {
+		bool secure;
+		const char *sandbox, *failure;
+		enum sandbox_mode is;
+		enum audit_failure on_failure;
+	} cases[] = {
+		{ false, NULL, NULL, SANDBOX_TRY, AUDIT_FAILURE_CONTINUE },   { false, "must", "stop", SANDBOX_MUST, AUDIT_FAILURE_STOP },
+		{ false, "off", "continue", SANDBOX_OFF, AUDIT_FAILURE_CONTINUE }, { true, NULL, NULL, SANDBOX_MUST, AUDIT_FAILURE_STOP },
+		{ true, "try", "stop", SANDBOX_TRY, AUDIT_FAILURE_STOP },     { true, "off", "continue", SANDBOX_OFF, AUDIT_FAILURE_CONTINUE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct config c = { .secure = cases[i].secure };
+		char why[CONFIG_WHY];
+
+		if (cases[i].sandbox)
+			assert_int_equal(config_sandbox_text(&c, cases[i].sandbox, why, sizeof why), 0);
+		if (cases[i].failure)
+			assert_int_equal(config_audit_failure_text(&c, cases[i].failure, why, sizeof why), 0);
+		assert_int_equal(config_sandbox(&c), cases[i].is);
+		assert_int_equal(config_audit_failure(&c), cases[i].on_failure);
+	}
 }
 
 /* What is built in is there, first, and the same as what the filters have. */
@@ -444,6 +505,42 @@ static void test_wholes(void **state)
 	}
 }
 
+/* The same, in secure mode: what is about a listener. */
+static const struct {
+	const char *target, *audit, *why;
+} secures[] = {
+	{ TARGET "tcp:127.0.0.1:2", "/a", NULL },
+	{ TARGET "tcp:[::1]:2 any", "/a", NULL },
+	{ TARGET "unix:/s;stdio", "/a", NULL },
+	{ TARGET "unix:/s", "-", NULL },
+	{ TARGET "unix:/s", "", "secure mode needs an audit" },
+	{ TARGET "tcp:192.0.2.7:2 192.0.2.0/24 plain", "/a", "secure mode has no such listener" },
+	{ TARGET "tcp:127.0.0.1:2;tcp:192.0.2.7:2 192.0.2.0/24 plain", "/a", "secure mode has no such listener" },
+	{ TARGET "tcp:0.0.0.0:2 192.0.2.0/24 plain", "/a", "secure mode has no such listener" },
+	{ TARGET "tcp:[::]:2 2001:db8::/32 plain", "/a", "secure mode has no such listener" },
+	{ TARGET "tcp:192.0.2.7:2", "/a", "secure mode has no such listener" },
+};
+
+static void test_secure(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(secures); i++) {
+		struct config c;
+		char why[CONFIG_WHY] = "";
+		int rc;
+
+		assert_int_equal(config_prepare(&c), 0);
+		c.secure = true;
+		snprintf(c.audit, sizeof c.audit, "%s", secures[i].audit);
+		add_target(&c, secures[i].target);
+		rc = config_check(&c, why, sizeof why);
+		if (secures[i].why ? !strstr(why, secures[i].why) : rc)
+			fail_msg("%s: %s", secures[i].target, why);
+		assert_int_equal(rc, secures[i].why ? -EINVAL : 0);
+		config_fini(&c);
+	}
+}
+
 /* No message is longer than its room, however little it is. */
 static void test_short_why(void **state)
 {
@@ -483,6 +580,7 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_secure), cmocka_unit_test(test_what_holds), cmocka_unit_test(test_paths_too_long),
 		cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_words),   cmocka_unit_test(test_values),        cmocka_unit_test(test_builtins), cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_allow_ceiling), cmocka_unit_test(test_wholes), cmocka_unit_test(test_short_why), cmocka_unit_test(test_names),

@@ -75,7 +75,64 @@ static void test_defaults(void **state)
 	assert_string_equal(l.o.config.audit, "");
 	assert_int_equal(l.o.config.audit_failure, AUDIT_FAILURE_CONTINUE);
 	assert_false(l.o.config.trace);
+	assert_false(l.o.config.secure);
+	assert_int_equal(l.o.config.sandbox, SANDBOX_DEFAULT);
+	assert_int_equal(config_sandbox(&l.o.config), SANDBOX_TRY);
+	assert_string_equal(l.o.config.record, "");
+	assert_string_equal(l.o.config.learn, "");
 	options_fini(&l.o);
+}
+
+static void test_program(void **state)
+{
+	static struct line l;
+
+	(void)state;
+	good(&l, "rsp+unix:/x --secure --audit /a --record /r --sandbox try");
+	assert_true(l.o.config.secure);
+	assert_int_equal(config_audit_failure(&l.o.config), AUDIT_FAILURE_STOP);
+	assert_int_equal(config_sandbox(&l.o.config), SANDBOX_TRY);
+	assert_string_equal(l.o.config.record, "/r");
+	options_fini(&l.o);
+	good(&l, "--secure rsp+unix:/x --audit /a --audit-failure stop");
+	assert_int_equal(config_sandbox(&l.o.config), SANDBOX_MUST);
+	options_fini(&l.o);
+	good(&l, "rsp+unix:/x --learn - --sandbox off");
+	assert_string_equal(l.o.config.learn, "-");
+	assert_int_equal(config_sandbox(&l.o.config), SANDBOX_OFF);
+	assert_int_equal(config_audit_failure(&l.o.config), AUDIT_FAILURE_CONTINUE);
+	options_fini(&l.o);
+}
+
+/* serve: on top of a file, which is read later. What the file says of secure mode is not taken back. */
+static void test_added(void **state)
+{
+	static struct line l;
+	struct config c;
+
+	(void)state;
+	assert_int_equal(config_prepare(&c), 0);
+	good(&l, "serve");
+	c.secure = c.trace = true;
+	c.sandbox = SANDBOX_MUST;
+	strcpy(c.record, "/of-the-file");
+	options_add(&l.o, &c);
+	assert_true(c.secure);
+	assert_true(c.trace);
+	assert_int_equal(c.sandbox, SANDBOX_MUST);
+	assert_string_equal(c.record, "/of-the-file");
+	assert_string_equal(c.learn, "");
+	options_fini(&l.o);
+	c.secure = c.trace = false;
+	good(&l, "serve --secure --sandbox off --record /r --learn /l");
+	options_add(&l.o, &c);
+	assert_true(c.secure);
+	assert_false(c.trace);
+	assert_int_equal(c.sandbox, SANDBOX_OFF);
+	assert_string_equal(c.record, "/r");
+	assert_string_equal(c.learn, "/l");
+	options_fini(&l.o);
+	config_fini(&c);
 }
 
 /* gdb's own port may be where the target's stub listens already. */
@@ -186,6 +243,14 @@ static void test_commands(void **state)
 	assert_string_equal(l.o.packets[1], "?");
 	assert_string_equal(l.o.packets[2], "-x");
 	options_fini(&l.o);
+	good(&l, "--recording /r explain -v");
+	assert_int_equal(l.o.mode, OPTIONS_LEARNED);
+	assert_string_equal(l.o.file, "/r");
+	options_fini(&l.o);
+	good(&l, "decode -q /r");
+	assert_int_equal(l.o.mode, OPTIONS_DECODE);
+	assert_string_equal(l.o.file, "/r");
+	options_fini(&l.o);
 }
 
 static void test_texts(void **state)
@@ -201,6 +266,10 @@ static void test_texts(void **state)
 		{ "check --help extra", "kdgate check [-c FILE]\n", OPTIONS_HELP },
 		{ "--help explain", "kdgate explain --policy NAME [-c FILE] PACKET...", OPTIONS_HELP },
 		{ "explain -h", "kdgate explain --policy NAME [-c FILE] PACKET...", OPTIONS_HELP },
+		{ "explain --recording /r --help", "kdgate explain --recording FILE\n", OPTIONS_HELP },
+		{ "decode --help", "kdgate decode FILE\n", OPTIONS_HELP },
+		{ "--help", "  --secure ", OPTIONS_HELP },
+		{ "serve --help", "  --sandbox try|must|off ", OPTIONS_HELP },
 		{ "--version", "kdgate " OPTIONS_VERSION "\n", OPTIONS_VERSION_TEXT },
 	};
 
@@ -220,7 +289,7 @@ static const struct {
 } bad[] = {
 	{ "", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
 	{ "-v", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
-	{ "sevre", "\"sevre\" is neither a command nor a target; expected serve, check, explain, or PROTOCOL+LINK:ADDRESS, such as rsp+tcp:127.0.0.1:1234" },
+	{ "sevre", "\"sevre\" is neither a command nor a target; expected serve, check, explain, decode, or PROTOCOL+LINK:ADDRESS, such as rsp+tcp:127.0.0.1:1234" },
 	{ "ls", "this version does not have kdgate ls yet; see kdgate --help" },
 	{ "ctl status", "this version does not have kdgate ctl yet; see kdgate --help" },
 	{ "rsp+unix:/x rsp+unix:/y", "\"rsp+unix:/y\" is one word too many; expected one target (for several: kdgate serve)" },
@@ -239,7 +308,31 @@ static const struct {
 	{ "explain m0,1", "no policy; expected kdgate explain --policy NAME PACKET..." },
 	{ "explain --policy x m0,1", "--policy: there is no policy \"x\"; expected one of full, debug, observe, none" },
 	{ "rsp+unix:/x --policy x", "--policy: there is no policy \"x\"; expected one of full, debug, observe, none" },
-	{ "rsp+unix:/x --secure", "--secure: this version does not have it yet; expected it to be left out" },
+	{ "rsp+unix:/x --console stdio", "--console: this version does not have it yet; expected it to be left out" },
+	{ "rsp+unix:/x --secure", "secure mode needs an audit; expected audit = \"FILE\" (--audit FILE)" },
+	{ "rsp+unix:/x --secure=false --audit /a", "--secure=false takes no value; see kdgate --help" },
+	{ "rsp+unix:/x --no-secure", "unknown or ambiguous option --no-secure; see kdgate --help" },
+	{ "rsp+unix:/x --secure --audit /a --audit-failure continue", "secure mode does not go on without its audit; expected audit_failure = \"stop\" (--audit-failure stop), or no word about it" },
+	{ "rsp+unix:/x --sandbox off --secure --audit /a", "secure mode has a sandbox; expected sandbox = \"must\" or \"try\" (--sandbox), or no word about it" },
+	{ "rsp+unix:/x --secure --audit /a --learn /l", "secure mode does not learn; expected --learn in a session without --secure, before" },
+	{ "rsp+unix:/x --secure --audit /a --listen tcp:0.0.0.0:1 --allow 192.0.2.7 --accept-plain-risk",
+	  "--listen tcp:0.0.0.0:1 is beyond loopback and plain, and secure mode has no such listener; expected a Unix socket, or loopback reached by ssh -L (TLS in a later version)" },
+	{ "rsp+unix:/x --sandbox on", "--sandbox: unknown word \"on\"; expected try, must or off" },
+	{ "rsp+unix:/x --record -", "--record: a recording does not go to standard output; expected a path" },
+	{ "rsp+unix:/x --record=", "--record: the recording has no name; expected a path" },
+	{ "rsp+unix:/x --learn=", "--learn: the file for what is learned has no name; expected a path, or - for standard output" },
+	{ "rsp+unix:/x --learn - --listen stdio", "what is learned needs standard output, and so does a listener; expected --learn FILE" },
+	{ "rsp+unix:/x --learn - --audit -", "what is learned needs standard output, and so does the audit; expected --learn FILE" },
+	{ "serve --sandbox maybe", "--sandbox: unknown word \"maybe\"; expected try, must or off" },
+	{ "serve --recording /r", "--recording is not an option of kdgate serve; see kdgate serve --help" },
+	{ "rsp+unix:/x --recording /r", "--recording is not an option of kdgate TARGET; see kdgate --help" },
+	{ "explain --policy none ? --recording /r", "--policy is not an option of kdgate explain --recording; see kdgate explain --help" },
+	{ "explain ? --recording /r", "\"?\" is one word too many; expected no packets beside a recording" },
+	{ "explain --recording /r --recording /s", "--recording is given a second time; expected one file" },
+	{ "check --secure", "--secure is not an option of kdgate check; see kdgate check --help" },
+	{ "decode", "no capture; expected kdgate decode FILE, such as a file of --record" },
+	{ "decode /r /s", "\"/s\" is one word too many; expected one capture" },
+	{ "decode /r -c /f", "--config is not an option of kdgate decode; see kdgate decode --help" },
 	{ "rsp+unix:/x --max-clients 0", "--max-clients: \"0\" is no number of clients; expected 1 to 256" },
 	{ "rsp+unix:/x --on-disconnect halt", "--on-disconnect: unknown word \"halt\"; expected run or stay" },
 	{ "rsp+unix:/x --socket-mode 0660", "--socket-mode and --socket-group are for Unix sockets; expected --listen unix:PATH" },
@@ -296,6 +389,45 @@ static void test_too_many(void **state)
 	options_fini(&l.o);
 }
 
+/* A file's secure mode holds for a target of the command line too, and with it what it excludes. */
+static void test_secure_of_a_file(void **state)
+{
+	static const struct {
+		const char *conf, *options, *why; /* why: a part of it; NULL: fine */
+	} cases[] = {
+		{ "secure = true", "--audit /a", NULL },
+		{ "secure = true audit = \"/a\"", "", NULL },
+		{ "secure = true", "", "secure mode needs an audit" },
+		{ "secure = false", "--secure --audit /a", NULL },
+		{ "secure = true", "--audit /a --learn /l", "secure mode does not learn" },
+		{ "secure = true", "--audit /a --sandbox off", "secure mode has a sandbox" },
+		{ "sandbox = \"off\"", "--audit /a --secure", "secure mode has a sandbox" },
+		{ "sandbox = \"off\"", "--audit /a --secure --sandbox must", NULL },
+		{ "audit_failure = \"continue\"", "--audit /a --secure", "does not go on without its audit" },
+		{ "policy: { own: { rules = [] paths = true } }", "--audit /a --secure", "policy own has paths = true" },
+		{ "policy: { own: { rules = [] paths = true } }", "", NULL },
+	};
+	char file[] = "/tmp/kdgate-options-XXXXXX", text[256];
+	int fd = mkstemp(file);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		static struct line l;
+		int rc;
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, cases[i].conf, strlen(cases[i].conf), 0), strlen(cases[i].conf));
+		snprintf(text, sizeof text, "rsp+unix:/x %s -c %s", cases[i].options, file);
+		rc = parse(&l, text);
+		if (cases[i].why ? !strstr(l.why, cases[i].why) : rc != 0)
+			fail_msg("%s %s: %d %s", cases[i].conf, cases[i].options, rc, l.why);
+		assert_int_equal(rc, cases[i].why ? -EINVAL : 0);
+		options_fini(&l.o);
+	}
+	close(fd);
+	unlink(file);
+}
+
 /* -c may stand behind what needs it; its targets are left alone. */
 static void test_policies_of_a_file(void **state)
 {
@@ -331,7 +463,7 @@ static void test_policies_of_a_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_program), cmocka_unit_test(test_added), cmocka_unit_test(test_secure_of_a_file),
 		cmocka_unit_test(test_default_listener), cmocka_unit_test(test_everything), cmocka_unit_test(test_each_its_own), cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_texts),    cmocka_unit_test(test_refuses),    cmocka_unit_test(test_plain),        cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_policies_of_a_file),
