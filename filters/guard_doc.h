@@ -34,11 +34,16 @@ const char *guard_object_name(enum guard_object obj);
 /* Appends the document to out (which is empty, room for GUARD_DOC_MAX). 0; -EBADMSG, -E2BIG, -ENOBUFS, -ENOMEM with
  * news->why; then out is empty. */
 int guard_doc_rewrite(enum guard_object obj, struct span doc, const struct guard_doc_how *how, struct buf *out,
-                      struct guard_doc_news *news) MUST_USE;
+		      struct guard_doc_news *news) MUST_USE;
 
 /* A file's name as a debugger may be told it, NUL-terminated. Without paths: what stands behind the last / or \, of
  * A-Z a-z 0-9 . _ + - @ = alone, others become _; never empty, never starting with - or . . With paths: absolute (/x,
- * or C:\x), printable ASCII, no .. as a part; what is not so is reduced as without. true: it was changed. */
+ * or C:\x), printable ASCII, no .. as a part; parts that are empty or . are left out. What is not so, or does not fit, is
+ * reduced as without. size: at least 2. true: it was changed. */
 bool guard_name(char *out, size_t size, struct span name, bool paths);
+
+/* Between guard_doc's own files. guard_list.c: the documents that are XML; as guard_doc_rewrite, but out may hold a part. */
+int guard_list_rewrite(enum guard_object obj, struct span doc, const struct guard_doc_how *how, struct buf *out,
+		       struct guard_doc_news *news) MUST_USE;
 
 #endif

@@ -129,7 +129,7 @@ static int on_close(struct xml *x, const char *name, const char *text)
 
 int memory_map_rewrite(struct span doc, struct buf *out)
 {
-	static const struct xml_ops ops = { on_open, on_close };
+	static const struct xml_ops ops = { .open = on_open, .close = on_close };
 	struct map m = { .out = out };
 	struct xml x = { .ops = &ops, .arg = &m };
 	int rc;

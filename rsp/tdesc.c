@@ -95,7 +95,7 @@ static int refuse(struct tdesc *t, int rc, const char *name, const char *words)
 
 static int scan(struct tdesc *t, const char *name, struct span doc)
 {
-	static const struct xml_ops ops = { scan_open, scan_close };
+	static const struct xml_ops ops = { .open = scan_open, .close = scan_close };
 	struct xml x = { .ops = &ops, .arg = t };
 	int rc = xml_read(&x, doc);
 

@@ -472,7 +472,7 @@ static int on_close(struct xml *x, const char *name, const char *text)
 
 static int flatten(struct flat *f, size_t i)
 {
-	static const struct xml_ops ops = { on_open, on_close };
+	static const struct xml_ops ops = { .open = on_open, .close = on_close };
 	struct xml x = { .ops = &ops, .arg = f };
 	struct tdesc *t = f->t;
 	int rc;

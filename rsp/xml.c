@@ -84,6 +84,8 @@ static void on_text(void *arg, const XML_Char *s, int len)
 {
 	struct xml *x = arg;
 
+	if (x->ops->text && !x->dropped && !x->rc)
+		x->ops->text(x, s, (size_t)len);
 	for (int i = 0; i < len && !x->bad_text; i++)
 		add_text(x, s[i]);
 }

@@ -1,4 +1,4 @@
-/* xml.h - a target's XML read under bounds, and pieces of XML written anew. Only tdesc and memory_map use it.
+/* xml.h - a target's XML read under bounds, and pieces of XML written anew. Used by tdesc, memory_map, filters/guard_list.
  *
  * A bare <!DOCTYPE name SYSTEM "..."> is dropped and nothing is ever loaded by it; an internal subset, an entity other
  * than the five of XML itself, nesting beyond XML_DEPTH are refused. Comments and processing instructions are dropped. */
@@ -17,6 +17,8 @@ struct xml_ops {
 	/* A taken element ends. text: what stood in it after its last child, blanks at both ends removed; NULL: longer
 	 * than XML_TEXT - 1, or not printable ASCII. 0, -errno. */
 	int (*close)(struct xml *x, const char *name, const char *text);
+	/* NULL, or for whoever wants text of any length: a piece of what stands in a taken element, as it came, UTF-8. */
+	void (*text)(struct xml *x, const char *piece, size_t n);
 };
 
 /* Fill in ops and arg; the rest is of the reader. After an error words says what was wrong, and line where. */
