@@ -2,8 +2,11 @@
 #include "proxy/gate.h"
 
 #include "backends/link/link.h"
+#include "backends/link/recording.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "proxy/identity.h"
+#include "proxy/latch_page.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,20 +28,28 @@ static struct link *traced(struct link *lk, bool trace)
 	return top ? top : lk;
 }
 
+/* NULL: no memory, and lk is as it was. A conversation that was to be recorded is not had without. */
+static struct link *watched(struct gate *g, struct link *lk, enum recording_side side, uint64_t number)
+{
+	struct link *top = g->recording ? link_record_new(lk, g->recording, side, number) : lk;
+
+	return top ? traced(top, g->config->trace) : NULL;
+}
+
 /* The way to a target. */
 static int dial(void *arg, struct backend **be)
 {
 	const struct gate_target *gt = arg;
-	struct link *lk;
+	struct link *lk, *top;
 	int rc = dial_link(&gt->config->addr, &lk);
 
 	if (rc < 0)
 		return rc;
-	lk = traced(lk, gt->gate->config->trace);
-	*be = backend_rsp_new(lk);
+	top = watched(gt->gate, lk, RECORDING_TARGET, ++gt->gate->calls);
+	*be = top ? backend_rsp_new(top) : NULL;
 	if (*be)
 		return 0;
-	link_destroy_stack(lk);
+	link_destroy_stack(top ? top : lk);
 	return -ENOMEM;
 }
 
@@ -82,20 +93,77 @@ static int target_open(struct gate *g, struct gate_target *gt, const struct conf
 	return open_listeners(gt, why, why_size);
 }
 
+/* Before the first target, and before anybody can connect. */
+static int set_latch(struct gate *g, char *why, size_t why_size)
+{
+	g->latch = latch_page(g->config->secure);
+	if (g->latch)
+		return 0;
+	snprintf(why, why_size, "the page that keeps secure mode cannot be had from this kernel (memory, ulimit -v)");
+	return -ENOMEM;
+}
+
+static void audit_start(struct gate *g)
+{
+	static const char words[] = "secure mode is on, until kdgate ends";
+
+	audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_START });
+	if (!g->latch->secure)
+		return;
+	audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_LATCH, .text = words });
+	log_line(LOG_LEVEL_NOTICE, "%s", words);
+}
+
+static int open_recording(struct gate *g, char *why, size_t why_size)
+{
+	int rc;
+
+	if (!*g->config->record)
+		return 0;
+	rc = recording_open(&g->recording, g->config->record, clock_skew(), why, why_size);
+	if (!rc)
+		log_line(LOG_LEVEL_NOTICE, "recording every conversation in %s", g->config->record);
+	return rc;
+}
+
+void gate_record(struct gate *g, uint64_t now, struct wait *w)
+{
+	int error;
+
+	if (!g->recording)
+		return;
+	recording_flush(g->recording, now);
+	recording_wait(g->recording, w);
+	error = recording_error(g->recording);
+	if (error && !g->recording_told)
+		log_line(LOG_LEVEL_ERROR, "recording %s: %s: it ends here, and sessions go on without", g->config->record, strerror(error));
+	g->recording_told = error;
+}
+
+static void close_recording(struct gate *g)
+{
+	struct wait w = wait_none();
+
+	gate_record(g, NEVER, &w);
+	recording_close(g->recording);
+}
+
 int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size)
 {
 	int rc;
 
 	*g = (struct gate){ .config = c, .targets = calloc(c->targets_n, sizeof *g->targets) };
 	rc = audit_log_open(&g->audit, c->audit, why, why_size);
+	rc = rc ? rc : set_latch(g, why, why_size);
 	for (size_t i = 0; !rc && i < c->targets_n; i++) {
 		g->targets_n = i + 1;
 		rc = target_open(g, &g->targets[i], &c->targets[i], why, why_size);
 	}
+	rc = rc ? rc : open_recording(g, why, why_size); /* last: the file is not to be there after a start that failed */
 	if (rc)
 		gate_fini(g);
 	else
-		audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_START });
+		audit_start(g);
 	return rc;
 }
 
@@ -111,6 +179,7 @@ void gate_fini(struct gate *g)
 		free(gt->t);
 	}
 	free(g->targets);
+	close_recording(g);
 	audit_log_close(&g->audit);
 	*g = (struct gate){ 0 };
 }
@@ -136,16 +205,15 @@ static void let_in(struct gate_target *gt, const struct session *s, const char *
 static struct session *start(struct gate_target *gt, int fd, const struct session_who *who, uint64_t now)
 {
 	struct link *client = fd < 0 ? link_stdio_new(STDIN_FILENO, STDOUT_FILENO) : link_sock_new(fd);
-	struct session *s = client ? malloc(sizeof *s) : NULL;
+	struct link *top = client ? watched(gt->gate, client, RECORDING_CLIENT, who->id) : NULL;
+	struct session *s = top ? malloc(sizeof *s) : NULL;
 
 	if (!client && fd >= 0)
 		close(fd);
-	if (client)
-		client = traced(client, gt->gate->config->trace);
-	if (s && session_init(s, who, client, now) == 0)
+	if (s && session_init(s, who, top, now) == 0)
 		return s;
 	free(s);
-	link_destroy_stack(client);
+	link_destroy_stack(top ? top : client);
 	return NULL;
 }
 
@@ -171,7 +239,8 @@ struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, cons
 	struct gate *g = gt->gate;
 	const struct config_listener *l = &gt->config->listeners[listener];
 	const struct allow_entry *by = allow_find(&l->allow, peer);
-	struct session_who who = { .id = g->last_id + 1, .target = gt->config->name, .audit = &g->audit, .from_stdio = fd < 0 };
+	struct session_who who = { .id = g->last_id + 1, .target = gt->config->name, .audit = &g->audit, .latch = g->latch,
+	                           .from_stdio = fd < 0 };
 	struct session *s;
 
 	if (!by || g->sessions >= GATE_SESSIONS) {

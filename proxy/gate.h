@@ -7,6 +7,8 @@
 #include "proxy/listen.h"
 #include "proxy/target.h"
 
+struct recording;
+
 enum { GATE_SESSIONS = 512 }; /* at once, of all targets */
 
 struct gate_target {
@@ -19,16 +21,22 @@ struct gate_target {
 struct gate {
 	const struct config *config;         /* borrowed */
 	struct audit_log audit;
+	const struct latch *latch;           /* borrowed for ever */
+	struct recording *recording;         /* owned; NULL: none */
 	struct gate_target *targets;         /* owned */
 	size_t targets_n;
 	size_t sessions;                     /* living */
 	uint64_t last_id;
-	bool closing;
+	uint64_t calls;                      /* dialled, of all targets: their numbers in the recording */
+	bool closing, recording_told;        /* told: that it ended by an error */
 };
 
 /* Opens the audit log and every listener. 0; -errno with why in words. */
 int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size) MUST_USE;
 void gate_fini(struct gate *g);
+
+/* After a turn: the recording is written, if it is time, and w is told when that is next. */
+void gate_record(struct gate *g, uint64_t now, struct wait *w);
 
 /* A session for whoever stands at a listener: checked against its allowlist, given its policy, joined to its target.
  * Takes fd in any case; -1: standard input and output. NULL: turned away, and that is logged and audited. */

@@ -94,7 +94,7 @@ static void audit_health(struct loop *lp)
 
 	audit_log_wait(&g->audit, &w);
 	watch(lp, &lp->audit, w);
-	if (!audit_log_failed(&g->audit) || g->config->audit_failure != AUDIT_FAILURE_STOP)
+	if (!audit_log_failed(&g->audit) || config_audit_failure(g->config) != AUDIT_FAILURE_STOP)
 		return;
 	lp->failed = true;
 	end(lp, "the audit log cannot be written (audit_failure = stop)");
@@ -106,6 +106,7 @@ static void turn(struct post *p)
 	uint64_t now = clock_ms(), until = target_run(p->gt->t, now) ? now : NEVER;
 	struct wait w = target_wait(p->gt->t);
 
+	gate_record(lp->gate, now, &w);
 	wait_until(&w, until);
 	watch(lp, &p->io, w);
 	until = w.until;

@@ -175,13 +175,15 @@ static void fill_thread(struct session *s)
 		s->cmd.thread = s->general;
 }
 
-static void audit_decision(const struct session *s, enum audit_what what, struct judgement j)
+/* text: NULL, or a cause that is not the policy's. */
+static void audit_decision(const struct session *s, enum audit_what what, struct judgement j, const char *text)
 {
 	char shown[160];
 
 	session_audit(s, (struct audit_event){ .what = what, .rule = j.rule, .effect = rsp_effect_name(j.effect),
 	                                       .packet = rsp_cmd_show(&s->cmd, shown, sizeof shown),
-	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len });
+	                                       .has_range = s->cmd.has_addr, .addr = s->cmd.addr, .len = s->cmd.len,
+	                                       .text = text });
 }
 
 /* What of the allowed is worth a line: what changes the target. */
@@ -200,7 +202,7 @@ static void audit_allowed(const struct session *s, struct judgement j)
 	while (i < sizeof kinds / sizeof *kinds && !(s->cmd.effects & kinds[i].effects))
 		i++;
 	if (i < sizeof kinds / sizeof *kinds && s->cmd.op != RSP_OP_BREAK_CLEAR)
-		audit_decision(s, kinds[i].what, j);
+		audit_decision(s, kinds[i].what, j, NULL);
 }
 
 static int deny(struct session *s, struct judgement j, uint64_t now)
@@ -208,7 +210,7 @@ static int deny(struct session *s, struct judgement j, uint64_t now)
 	char words[RSP_ERROR_TEXT];
 
 	s->denied++;
-	audit_decision(s, AUDIT_DENY, j);
+	audit_decision(s, AUDIT_DENY, j, NULL);
 	if (j.rule)
 		snprintf(words, sizeof words, "kdgate: denied by policy %s, rule %d", s->who.policy->name, j.rule);
 	else
@@ -219,6 +221,15 @@ static int deny(struct session *s, struct judgement j, uint64_t now)
 	}
 	session_error(s, words); /* without these gdb asks for ever; so it is told, and let go */
 	session_leave(s, "its policy does not even let it ask", now);
+	return SESSION_MOVED;
+}
+
+/* What no debugger needs to begin with. */
+static int deny_in_secure_mode(struct session *s, struct judgement j, const char *words)
+{
+	s->denied++;
+	audit_decision(s, AUDIT_DENY, j, words);
+	session_refuse(s, words);
 	return SESSION_MOVED;
 }
 
@@ -244,11 +255,15 @@ static bool is_kill(const struct session *s)
 static int judged(struct session *s, uint64_t now)
 {
 	struct judgement j = policy_judge(s->who.policy, &s->cmd);
+	const char *refused;
 
 	if (is_kill(s) && (s->role != SESSION_CONTROLLER || j.verdict == VERDICT_DENY))
 		return on_local_kill(s, now);
 	if (j.verdict == VERDICT_DENY && !shortened(s))
 		return deny(s, j, now);
+	refused = latch_refuses(s->who.latch, s->who.policy, &s->cmd, j);
+	if (refused)
+		return deny_in_secure_mode(s, j, refused);
 	audit_allowed(s, j);
 	return (acts[s->cmd.op] ? acts[s->cmd.op] : ask)(s, now);
 }

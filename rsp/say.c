@@ -314,13 +314,21 @@ static int say_error(struct buf *out, const struct rsp_dialect *d, const struct 
 	return rsp_say_error(out, &here, reply->code, reply->bytes);
 }
 
+/* gdb takes a stub without this for one on its own host, and opens the same path there. */
+static int say_unsupported(struct buf *out, const struct rsp_cmd *cmd)
+{
+	bool opens = cmd->spec && !strcmp(cmd->spec->name, "vFile:open:");
+
+	return opens ? rsp_say_text(out, "F-1,1") : rsp_say_empty(out);
+}
+
 int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, const struct rsp_reply *reply)
 {
 	switch (reply->kind) {
 	case RSP_REPLY_OK:
 		return rsp_say_ok(out);
 	case RSP_REPLY_UNSUPPORTED:
-		return rsp_say_empty(out);
+		return say_unsupported(out, cmd);
 	case RSP_REPLY_ERROR:
 		return say_error(out, d, cmd, reply);
 	case RSP_REPLY_BYTES:

@@ -453,6 +453,73 @@ static void an_observers_resume_is_a_question(void **state)
 	assert_int_equal(s.denied, 2);
 }
 
+/* Refused in each command's own form, and counted; none of it waits for the target. */
+static void secure_mode(void **state)
+{
+	static const struct latch secure = { true };
+	static const struct {
+		const char *packet, *answer;
+	} cases[] = {
+		{ "vFile:setfs:0", " F-1,1" },
+		{ "vFile:open:6a7573742070726f62696e67,0,1c0", " F-1,1" },
+		{ "vFile:unlink:2f", " F-1,1" },
+		{ "vRun;2f62696e", " E.kdgate: secure mode: no programs and no processes of the stub's host" },
+		{ "vAttach;1", " E.kdgate: secure mode: no programs and no processes of the stub's host" },
+		{ "QEnvironmentReset", " E.kdgate: secure mode: no programs and no processes of the stub's host" },
+		{ "qRcmd,7265736574", " E.kdgate: secure mode: no rule names this monitor command" },
+		{ "qXfer:exec-file:read::0,fff", " " },
+		{ "qXfer:osdata:read:processes:0,fff", " " },
+		{ "qPlatform_shell:6c73,1", " " },
+		{ "QTSave:2f", " " },
+		{ "QTDP:1:1:E:0:0", " " },
+		{ "vSecret;1", " " },
+	};
+	struct policy all;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(policy_init(&all, "all"), 0);
+	assert_int_equal(policy_add(&all, "allow all", why, sizeof why), 0);
+	s.who.policy = &all;
+	s.dialect.error_text = true;
+	says("QStartNoAckMode", SESSION_IDLE, "+ OK");
+	s.dialect.lldb = false;
+	(void)heard();
+	s.who.latch = &secure;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		says(cases[i].packet, SESSION_IDLE, cases[i].answer);
+		assert_int_equal(s.denied, i + 1);
+	}
+	says("m1000,4", SESSION_QUEUED, "");
+	session_ok(&s);
+	s.who.latch = NULL;
+	says("vFile:unlink:2f", SESSION_QUEUED, " OK");
+	session_ok(&s);
+	says("vRun;2f62696e", SESSION_QUEUED, " OK");
+	s.who.policy = policy_builtin("full");
+	policy_fini(&all);
+}
+
+/* gdb takes an empty answer for leave to open the path at home. */
+static void a_stub_without_files(void **state)
+{
+	struct policy all;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(policy_init(&all, "all"), 0);
+	assert_int_equal(policy_add(&all, "allow all", why, sizeof why), 0);
+	s.who.policy = &all;
+	says("vFile:open:2f,0,0", SESSION_QUEUED, "+");
+	session_unsupported(&s);
+	says("vFile:setfs:0", SESSION_QUEUED, " F-1,1+");
+	session_unsupported(&s);
+	settle();
+	assert_string_equal(heard(), " ");
+	s.who.policy = policy_builtin("full");
+	policy_fini(&all);
+}
+
 static char observe[] = "observe";
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -465,7 +532,7 @@ int main(void)
 		CASE(break_while_nothing_is_under_way), CASE(text_waits_for_a_run), CASE(text_that_waits_is_bounded),
 		CASE(text_for_the_deaf), CASE(says_nothing), CASE(half_a_packet), CASE(packets_that_come_in_halves),
 		CASE(kept_alive), CASE(lldb_is_not_kept_alive), CASE(noise), CASE(leaves_when_it_has_read),
-		CASE(closed_by_its_client), CASE(gone_while_its_words_wait),
+		CASE(secure_mode), CASE(a_stub_without_files), CASE(closed_by_its_client), CASE(gone_while_its_words_wait),
 		cmocka_unit_test_prestate_setup_teardown(packets_of_every_length, begin, end, observe),
 		cmocka_unit_test_prestate_setup_teardown(an_observers_resume_is_a_question, begin, end, observe),
 	};

@@ -206,6 +206,27 @@ static void answers(void **state)
 	}
 }
 
+/* An empty answer to this one makes gdb open the same path on its own host; with setfs or fstat unsupported, it goes on. */
+static void no_files_at_the_stub(void **state)
+{
+	static const struct rsp_dialect *const dialects[] = { &gdb, &old_gdb, &lldb, &old_lldb };
+	static const char *const names[] = { "vFile:setfs:", "vFile:fstat:", "vFile:pread:", "vFile:close:", "vFile:exists:", "vFile:stat:" };
+	struct rsp_reply unsupported = { .kind = RSP_REPLY_UNSUPPORTED };
+	struct rsp_cmd cmd;
+
+	(void)state;
+	for (size_t d = 0; d < sizeof dialects / sizeof *dialects; d++) {
+		rsp_cmd_make(&cmd, "vFile:open:");
+		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &unsupported), 0);
+		says("F-1,1");
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+			rsp_cmd_make(&cmd, names[i]);
+			assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &unsupported), 0);
+			says("");
+		}
+	}
+}
+
 static void a_stop_is_no_answer(void **state)
 {
 	struct rsp_cmd cmd = { .op = RSP_OP_STATUS };
@@ -342,6 +363,7 @@ int main(void)
 		cmocka_unit_test(stops_without_reason),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(no_files_at_the_stub),
 		cmocka_unit_test(a_stop_is_no_answer),
 		cmocka_unit_test(too_little_room),
 		cmocka_unit_test(stop_too_little_room),
