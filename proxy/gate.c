@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "proxy/identity.h"
 #include "proxy/latch_page.h"
+#include "proxy/learned.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -148,6 +149,37 @@ static void close_recording(struct gate *g)
 	recording_close(g->recording);
 }
 
+/* What is learned allows nothing yet: each client's policy is what it is. */
+static int open_learned(struct gate *g, char *why, size_t why_size)
+{
+	int rc;
+
+	if (!*g->config->learn)
+		return 0;
+	g->learn = learn_new();
+	if (!g->learn) {
+		snprintf(why, why_size, "out of memory");
+		return -ENOMEM;
+	}
+	rc = learned_open(&g->learn_to, g->config->learn, why, why_size);
+	if (!rc)
+		log_line(LOG_LEVEL_NOTICE, "learning: what is used goes to %s as a policy when kdgate ends; the policy in effect is the listener's",
+		         g->config->learn);
+	return rc;
+}
+
+static void close_learned(struct gate *g)
+{
+	int rc = g->learn_to ? learned_write(g->learn, g->learn_to) : 0;
+
+	if (rc < 0)
+		log_line(LOG_LEVEL_ERROR, "%s: the policy that was learned cannot be written: %s", g->config->learn, strerror(-rc));
+	else if (g->learn_to)
+		log_line(LOG_LEVEL_NOTICE, "the policy that was learned is in %s", g->config->learn);
+	learned_close(g->learn_to);
+	learn_destroy(g->learn);
+}
+
 int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size)
 {
 	int rc;
@@ -159,6 +191,7 @@ int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size
 		g->targets_n = i + 1;
 		rc = target_open(g, &g->targets[i], &c->targets[i], why, why_size);
 	}
+	rc = rc ? rc : open_learned(g, why, why_size);
 	rc = rc ? rc : open_recording(g, why, why_size); /* last: the file is not to be there after a start that failed */
 	if (rc)
 		gate_fini(g);
@@ -180,6 +213,7 @@ void gate_fini(struct gate *g)
 	}
 	free(g->targets);
 	close_recording(g);
+	close_learned(g);
 	audit_log_close(&g->audit);
 	*g = (struct gate){ 0 };
 }
@@ -239,7 +273,7 @@ struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, cons
 	struct gate *g = gt->gate;
 	const struct config_listener *l = &gt->config->listeners[listener];
 	const struct allow_entry *by = allow_find(&l->allow, peer);
-	struct session_who who = { .id = g->last_id + 1, .target = gt->config->name, .audit = &g->audit, .latch = g->latch,
+	struct session_who who = { .id = g->last_id + 1, .target = gt->config->name, .audit = &g->audit, .latch = g->latch, .learn = g->learn,
 	                           .from_stdio = fd < 0 };
 	struct session *s;
 

@@ -23,6 +23,8 @@ struct gate {
 	struct audit_log audit;
 	const struct latch *latch;           /* borrowed for ever */
 	struct recording *recording;         /* owned; NULL: none */
+	struct learn *learn;                 /* owned; NULL: nothing is learned */
+	FILE *learn_to;                      /* where it goes at the end */
 	struct gate_target *targets;         /* owned */
 	size_t targets_n;
 	size_t sessions;                     /* living */

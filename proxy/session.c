@@ -73,6 +73,7 @@ static int say_stop(struct session *s, const struct session_news *news)
 	s->stopped = stop.has_thread ? stop.thread : (struct rsp_thread){ 0 };
 	s->general = s->stopped;
 	stop.regs_n = policy_grants(s->who.policy, RSP_EFF_REG_READ) ? stop.regs_n : 0;
+	session_used(s, stop.regs_n ? RSP_EFF_REG_READ : 0);
 	return rsp_say_stop(&s->out, &s->dialect, &stop, news->threads, news->threads_n);
 }
 
@@ -211,6 +212,12 @@ void session_text(struct session *s, struct span text)
 void session_refuse(struct session *s, const char *words)
 {
 	session_tell(s, SESSION_REFUSE, &(struct session_news){ .words = words });
+}
+
+void session_used(const struct session *s, unsigned effects)
+{
+	if (s->who.learn)
+		learn_use(s->who.learn, effects);
 }
 
 void session_audit(const struct session *s, struct audit_event ev)

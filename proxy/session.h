@@ -128,6 +128,7 @@ void session_ok(struct session *s);
 void session_unsupported(struct session *s);
 void session_error(struct session *s, const char *words);
 void session_text(struct session *s, struct span text);
+void session_used(const struct session *s, unsigned effects); /* what no command asked for, and its policy granted: it is learned */
 void session_refuse(struct session *s, const char *words); /* of the command's own form: a resume is refused otherwise than a read */
 
 /* One line of audit about this session; fields of ev that are the session's own are filled in. */

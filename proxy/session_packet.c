@@ -264,6 +264,8 @@ static int judged(struct session *s, uint64_t now)
 	refused = latch_refuses(s->who.latch, s->who.policy, &s->cmd, j);
 	if (refused)
 		return deny_in_secure_mode(s, j, refused);
+	if (s->who.learn)
+		learn_note(s->who.learn, &s->cmd);
 	audit_allowed(s, j);
 	return (acts[s->cmd.op] ? acts[s->cmd.op] : ask)(s, now);
 }

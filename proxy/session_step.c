@@ -66,6 +66,12 @@ void session_stop_waiting(struct session *s)
 	session_tell(s, SESSION_STOP, &(struct session_news){ .stop = &stop });
 }
 
+static int break_in(struct session *s)
+{
+	session_used(s, RSP_EFF_RUN);
+	return SESSION_BREAK;
+}
+
 /* One's own command may always be cut short; the running target only by the controller. */
 static int on_break(struct session *s)
 {
@@ -74,7 +80,7 @@ static int on_break(struct session *s)
 		session_refuse(s, "interrupted");
 		return SESSION_MOVED;
 	case SESSION_RUNNING:
-		return s->role == SESSION_CONTROLLER ? SESSION_BREAK : stop_waiting(s);
+		return s->role == SESSION_CONTROLLER ? break_in(s) : stop_waiting(s);
 	case SESSION_ASKED:
 		return SESSION_BREAK;
 	case SESSION_IDLE: /* a stub that kept it would stop at once after the next resume */

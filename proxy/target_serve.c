@@ -113,12 +113,18 @@ static int pretend_stop(struct target *t, struct session *s)
 	return 1;
 }
 
+static void break_in(struct target *t, const struct session *s)
+{
+	session_used(s, RSP_EFF_RUN);
+	t->be->ops->interrupt(t->be);
+}
+
 static int follow(struct target *t, struct session *s)
 {
 	if (s->cmd.op == RSP_OP_STATUS && s->role != SESSION_CONTROLLER && s->dialect.lldb)
 		return pretend_stop(t, s);
 	if (s->cmd.op == RSP_OP_STATUS && s->role == SESSION_CONTROLLER)
-		t->be->ops->interrupt(t->be);
+		break_in(t, s);
 	session_tell(s, SESSION_FOLLOWS, NULL);
 	return 1;
 }
@@ -129,7 +135,7 @@ static bool stop_for(struct target *t, const struct session *s)
 {
 	if (t->state != TARGET_RUNNING || s->role != SESSION_CONTROLLER || s->met)
 		return false;
-	t->be->ops->interrupt(t->be);
+	break_in(t, s);
 	return true;
 }
 
