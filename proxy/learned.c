@@ -2,6 +2,7 @@
 #include "proxy/learned.h"
 
 #include "proxy/capture.h"
+#include "proxy/monitor.h"
 #include "rsp/framer.h"
 #include "rsp/reply.h"
 
@@ -71,7 +72,19 @@ static bool is_lldb_probe(struct talk *t, const struct rsp_cmd *cmd)
 	return t->lldb && cmd->op == RSP_OP_MEM_READ_BIN;
 }
 
-/* One that is malformed is never judged. A kill that may not be is a detach, and that needs nothing; it may have been one. */
+/* Of kdgate's own monitor commands the target sees help alone. */
+static void note(struct reading *r)
+{
+	enum monitor_verb verb = r->cmd.op == RSP_OP_MONITOR ? monitor_verb_of(r->cmd.data) : MONITOR_NOT_OWN;
+
+	if (verb == MONITOR_HELP || verb == MONITOR_NOT_OWN)
+		learn_note(r->learn, &r->cmd);
+	monitor_take(&r->cmd);
+	if (verb != MONITOR_NOT_OWN)
+		learn_note(r->learn, &r->cmd);
+}
+
+/* One that is malformed is never judged. */
 static void on_asked(struct reading *r, struct talk *t)
 {
 	r->packets++;
@@ -79,7 +92,7 @@ static void on_asked(struct reading *r, struct talk *t)
 	if (rsp_cmd_parse(buf_data(&t->client.framer.body), t->client.framer.body.len, &r->cmd) < 0)
 		return;
 	if (!is_lldb_probe(t, &r->cmd))
-		learn_note(r->learn, &r->cmd);
+		note(r);
 }
 
 static void on_answered(struct reading *r, struct talk *t)

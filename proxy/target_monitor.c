@@ -194,6 +194,8 @@ static const char *refused(struct session *s, char *words, size_t size)
 	else
 		session_audit(s, (struct audit_event){ .what = AUDIT_MONITOR, .rule = j.rule, .effect = rsp_effect_name(j.effect),
 		                                       .packet = rsp_cmd_show(cmd, words, size) });
+	if (!why && s->who.learn)
+		learn_note(s->who.learn, cmd);
 	return why;
 }
 
