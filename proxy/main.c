@@ -35,7 +35,10 @@ static int read_file(struct options *o, char *why, size_t why_size)
 {
 	int rc = config_load(&o->config, o->file, why, why_size);
 
-	return rc < 0 ? rc : config_check(&o->config, why, why_size);
+	if (rc < 0)
+		return rc;
+	options_add(o, &o->config);
+	return config_check(&o->config, why, why_size);
 }
 
 static int on_run(struct options *o)
@@ -49,7 +52,6 @@ static int on_serve(struct options *o)
 
 	if (read_file(o, why, sizeof why) < 0)
 		return fail(why);
-	o->config.trace |= o->trace;
 	return serve(&o->config);
 }
 
