@@ -4,12 +4,22 @@
 #include <stdio.h>
 #include <time.h>
 
-uint64_t clock_ms(void)
+static uint64_t ms_of(clockid_t which)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(which, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t clock_ms(void)
+{
+	return ms_of(CLOCK_MONOTONIC);
+}
+
+int64_t clock_skew(void)
+{
+	return (int64_t)(ms_of(CLOCK_REALTIME) - ms_of(CLOCK_MONOTONIC));
 }
 
 const char *clock_stamp(char out[CLOCK_STAMP])

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 uint64_t clock_ms(void); /* monotonic */
+int64_t clock_skew(void); /* the wall clock minus that, in ms */
 
 /* The wall clock as "2026-01-31T23:59:59.123Z". out holds CLOCK_STAMP bytes. Returns out. */
 enum { CLOCK_STAMP = 32 };

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum { FILE_LEN = 24, RECORD_LEN = 16 }; /* what a pcap file puts in front of all packets, and of each */
-enum { IP_LEN = 20, TCP_LEN = 20, SYN_OPTIONS = 4, PACKET_MAX = IP_LEN + TCP_LEN + SYN_OPTIONS + RECORDING_SEGMENT };
+enum { IP_LEN = 20, TCP_LEN = 20, SYN_OPTIONS = 8, PACKET_MAX = IP_LEN + TCP_LEN + SYN_OPTIONS + RECORDING_SEGMENT };
 enum { PENDING_MAX = 262144, FILE_FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
 
 struct recording {
@@ -102,7 +102,7 @@ int recording_open(struct recording **out, const char *file, int64_t skew, char 
 	if (r) {
 		r->skew = skew;
 		r->due = NEVER;
-		r->dead = pcap_open_dead(DLT_RAW, PACKET_MAX);
+		r->dead = pcap_open_dead(DLT_RAW, 65535);
 	}
 	if (r && r->dead)
 		rc = open_dumper(r, file);
@@ -213,7 +213,7 @@ static void put_ip(uint8_t *ip, size_t len, struct way w)
 	put16(ip + 10, fold(sum_of(0, ip, IP_LEN)));
 }
 
-/* SYN says that windows are to be scaled by 14: no reader ever thinks one full. */
+/* With SYN: the largest segment, and that windows are to be scaled by 14, so that no reader ever thinks one full. */
 static size_t put_tcp(uint8_t *tcp, const struct recording_segment *s, struct way w)
 {
 	size_t len = s->flags & RECORDING_SYN ? TCP_LEN + SYN_OPTIONS : TCP_LEN;
@@ -221,7 +221,7 @@ static size_t put_tcp(uint8_t *tcp, const struct recording_segment *s, struct wa
 
 	p = put32(put16(put16(p, (unsigned)(len / 4) << 12 | s->flags), 0xffff), 0);
 	if (s->flags & RECORDING_SYN)
-		put32(p, 0x0103030e);
+		put32(put32(p, 0x02040000 | RECORDING_SEGMENT), 0x0103030e);
 	if (s->bytes.len)
 		memcpy(tcp + len, s->bytes.p, s->bytes.len);
 	len += s->bytes.len;
