@@ -1,7 +1,6 @@
 /* target_monitor.c - kdgate's own monitor commands, answered in whatever state the target is. See target.h and monitor.h. */
 #include "proxy/target_parts.h"
 
-#include "base/text.h"
 #include "proxy/audit_log.h"
 #include "proxy/monitor.h"
 #include "rsp/tdesc.h"
@@ -16,42 +15,42 @@ static const char *plural(unsigned long n)
 
 static void put_target(const struct target *t, struct buf *out)
 {
-	monitor_put(out, "target %s, at %s; spoken to by backend %s", t->setup.name, t->setup.address,
-	            t->be ? t->be->ops->name : "none now");
+	monitor_put(out, "target %s, at %s%s%s", t->setup.name, t->setup.address, t->be ? "; spoken to by backend " : "",
+	            t->be ? t->be->ops->name : "");
 }
 
-/* What is known of the last stop, or of why there is no target; with its comma. */
+/* What is known of the last stop, or of why there is no target. */
 static const char *details(const struct target *t, char *out, size_t size)
 {
-	char why[sizeof t->why];
 	bool stands = t->state == TARGET_STOPPED || t->state == TARGET_ASKED;
 
 	*out = 0;
 	if (!target_there(t) && *t->why)
-		snprintf(out, size, ": %s", text_ascii(why, sizeof why, span_of(t->why)));
-	else if (stands && t->stop.kind == RSP_STOP_SIGNAL && t->stop.has_thread)
-		snprintf(out, size, ", by signal %u in thread %lld", t->stop.code, (long long)t->stop.thread.tid);
-	else if (stands && t->stop.kind == RSP_STOP_SIGNAL)
-		snprintf(out, size, ", by signal %u", t->stop.code);
+		snprintf(out, size, " (%s)", t->why);
+	else if (stands && t->stop.kind != RSP_STOP_SIGNAL)
+		snprintf(out, size, ", since its program has ended");
+	else if (stands && t->stop.has_thread)
+		snprintf(out, size, " by signal %u in thread %lld", t->stop.code, (long long)t->stop.thread.tid);
 	else if (stands)
-		snprintf(out, size, ", and has ended");
+		snprintf(out, size, " by signal %u", t->stop.code);
 	return out;
 }
 
 static void put_state(const struct target *t, uint64_t now, struct buf *out)
 {
 	static const char *const words[TARGET_STATES] = {
-		[TARGET_AWAY] = "away, and called again and again", [TARGET_OPENING] = "away, and being met now",
-		[TARGET_STOPPED] = "stopped", [TARGET_ASKED] = "stopped, and busy with a command", [TARGET_RUNNING] = "running",
-		[TARGET_LOST] = "lost, and called again and again", [TARGET_LEAVING] = "being left", [TARGET_CLOSED] = "left",
+		[TARGET_AWAY] = "away",       [TARGET_OPENING] = "away", [TARGET_STOPPED] = "stopped",    [TARGET_ASKED] = "stopped",
+		[TARGET_RUNNING] = "running", [TARGET_LOST] = "lost",    [TARGET_LEAVING] = "being left", [TARGET_CLOSED] = "left",
+	};
+	static const char *const activity[TARGET_STATES] = {
+		[TARGET_AWAY] = "; it is called again and again", [TARGET_LOST] = "; it is called again and again",
+		[TARGET_OPENING] = "; it is being met",           [TARGET_ASKED] = "; busy with a command",
 	};
 	char age[MONITOR_AGE], more[192];
+	bool known = t->since;
 
-	details(t, more, sizeof more);
-	if (t->since)
-		monitor_put(out, "state: %s%s, for %s", words[t->state], more, monitor_age(age, now - t->since));
-	else
-		monitor_put(out, "state: %s%s", words[t->state], more);
+	monitor_put(out, "state: %s%s%s%s%s", words[t->state], details(t, more, sizeof more), known ? ", for " : "",
+	            known ? monitor_age(age, now - t->since) : "", activity[t->state] ? activity[t->state] : "");
 }
 
 static void put_abilities(const struct target *t, struct buf *out)
@@ -107,7 +106,7 @@ static void status(const struct target *t, const struct session *s, uint64_t now
 	put_state(t, now, out);
 	put_abilities(t, out);
 	put_clients(t, s, out);
-	monitor_put(out, "console: %lu byte%s of text not told to you, since you did not read", s->text_lost, plural(s->text_lost));
+	monitor_put(out, "console: %lu byte%s of its text left out, since you did not read", s->text_lost, plural(s->text_lost));
 	put_audit(t->setup.audit, out);
 	monitor_put(out, "secure mode: %s; sandbox: %s", s->who.latch && s->who.latch->secure ? "on" : "off",
 	            t->setup.sandbox && *t->setup.sandbox ? t->setup.sandbox : "none");
