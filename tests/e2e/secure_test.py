@@ -210,6 +210,21 @@ def test_without_it_policy_decides(secure):
         assert c.ask("QTStart") == "" and reached(s.stub, ["QTStart"])
 
 
+@pytest.mark.parametrize("how", ["true", "false"])
+def test_gdb_opens_no_file_at_home(secure, how):
+    """Where a stub is known to have no files, gdb opens the same path on its own host."""
+    s = secure(secure=how)
+    with s.client():  # it has met its target
+        pass
+    file = os.path.realpath("/bin/sh")
+    script = ["set sysroot target:", f"target remote 127.0.0.1:{s.ports['all']}", f"file target:{file}", "info files", "detach"]
+    out = subprocess.run(["gdb", "-nx", "-batch", *(word for line in script for word in ("-ex", line))], capture_output=True, text=True, timeout=60,
+                         stdin=subprocess.DEVNULL)
+    assert " in ?? ()" in out.stdout, out
+    assert "file type" not in out.stdout and "local filesystem" not in out.stderr, out
+    assert f"target:{file}" in out.stderr and "Operation not permitted" in out.stderr, out
+
+
 def test_signals_do_not_undo_it(secure):
     s = secure()
     with s.client() as c:
