@@ -94,7 +94,7 @@ void monitor_give(struct rsp_cmd *cmd)
 /* All but keep bytes of the room may be used. */
 static bool __attribute__((format(printf, 3, 0))) put_line(struct buf *out, size_t keep, const char *fmt, va_list args)
 {
-	char line[LINE], shown[LINE];
+	char line[LINE], shown[4 * LINE + 8];
 	size_t before = out->len;
 
 	vsnprintf(line, sizeof line, fmt, args);
