@@ -2,6 +2,7 @@
 #include "proxy/explain.h"
 
 #include "base/hex.h"
+#include "proxy/monitor.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -138,6 +139,10 @@ static bool explain_cmd(const struct policy *p, const struct rsp_cmd *cmd, FILE 
 		fprintf(to, "  its bytes in memory are judged too:\n");
 		print_judgement(p, &whole, cmd, to);
 	}
+	if (cmd->op == RSP_OP_OWN && monitor_verb_of(cmd->data) == MONITOR_HELP)
+		fprintf(to, "  kdgate answers it itself; the target's own help follows if it may have effect monitor too\n");
+	else if (cmd->op == RSP_OP_OWN)
+		fprintf(to, "  kdgate answers it itself; the target never sees it\n");
 	if (cmd->op == RSP_OP_NOTHING)
 		fprintf(to, "  kdgate answers it itself, with \"unsupported\"; the target never sees it\n");
 	return whole.verdict == VERDICT_ALLOW;
@@ -153,6 +158,7 @@ static bool explain_packet(const struct policy *p, struct buf *body, FILE *to)
 		fprintf(to, "%s...: denied\n  its arguments are malformed: it is answered with an error, and the target never sees it\n", cmd.spec->name);
 		return false;
 	}
+	monitor_take(&cmd);
 	allowed = policy_judge(p, &cmd).verdict == VERDICT_ALLOW;
 	fprintf(to, "%s: %s by policy %s\n", rsp_cmd_show(&cmd, shown, sizeof shown), allowed ? "allowed" : "denied", p->name);
 	if (cmd.op == RSP_OP_UNKNOWN)
