@@ -291,6 +291,22 @@ static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 	audit_health(lp);
 }
 
+static void mask_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
+
+void loop_hold_signals(void)
+{
+	mask_signals(SIG_BLOCK);
+}
+
 static void start_signal(struct loop *lp, ev_signal *w, void (*cb)(struct ev_loop *, ev_signal *, int), int signum)
 {
 	ev_signal_init(w, cb, signum);
@@ -331,6 +347,7 @@ static void start(struct loop *lp)
 	start_signal(lp, &lp->term, on_end, SIGTERM);
 	start_signal(lp, &lp->intr, on_end, SIGINT);
 	start_signal(lp, &lp->hup, on_hup, SIGHUP);
+	mask_signals(SIG_UNBLOCK);
 	for (size_t i = 0; i < lp->gate->targets_n; i++)
 		post_start(lp, &lp->posts[i], &lp->gate->targets[i]);
 	for (size_t i = 0; i < lp->gate->targets_n; i++)

@@ -4,6 +4,7 @@
 #include "proxy/learned.h"
 #include "proxy/loop.h"
 #include "proxy/options.h"
+#include "proxy/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,11 +21,17 @@ static int fail(const char *why)
 static int serve(struct config *c)
 {
 	char why[CONFIG_WHY];
+	struct sandbox s;
 	struct gate g;
 	int rc;
 
+	loop_hold_signals();
 	if (gate_init(&g, c, why, sizeof why) < 0)
 		return fail(why);
+	if (sandbox_enter(&s, c, why, sizeof why) < 0) {
+		gate_fini(&g);
+		return fail(why);
+	}
 	rc = loop_serve(&g);
 	gate_fini(&g);
 	if (rc == -ENOMEM)
