@@ -28,7 +28,6 @@ struct list {
 	const struct element *base;     /* what the open library is placed by: segments or sections; NULL: nothing yet */
 	char text[GUARD_NAME];          /* of the thread that is open; */
 	size_t text_n, text_end;        /* text_end: behind the last byte that is not blank */
-	bool text_more;                 /* there was more */
 	struct rsp_thread seen[SLOTS];  /* by hash; tid 0: free */
 };
 
@@ -223,7 +222,6 @@ static int begin_item(struct xml *x, struct list *l)
 	l->began = l->out->len;
 	l->base = NULL;
 	l->text_n = l->text_end = 0;
-	l->text_more = false;
 	return ++l->items > GUARD_ITEMS ? xml_refuse(x, -E2BIG, "too many entries") : 0;
 }
 
@@ -265,13 +263,12 @@ static bool is_blank(char c)
 
 static void add_text(struct list *l, char c)
 {
-	bool blank = is_blank(c), full = l->text_n == sizeof l->text;
+	bool blank = is_blank(c);
 
-	l->text_more |= full && !blank;
-	if (full || (blank && !l->text_n))
-		return;
-	l->text[l->text_n++] = blank ? ' ' : c;
-	l->text_end = blank ? l->text_end : l->text_n;
+	if (l->text_n < sizeof l->text && (l->text_n || !blank))
+		l->text[l->text_n++] = blank ? ' ' : c;
+	if (!blank)
+		l->text_end = l->text_n;
 }
 
 /* Text where none belongs is not kept: it counts once for each piece. */
@@ -304,7 +301,6 @@ static int close_text(struct list *l, const struct element *e)
 
 	if (!l->text_end)
 		return close_nothing(l, e);
-	l->news->changed += l->text_more;
 	take_text_of(l, (struct span){ (const uint8_t *)l->text, l->text_end }, shown);
 	for (n = strlen(shown); is_blank(shown[n - 1]); n--)
 		;

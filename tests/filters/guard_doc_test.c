@@ -212,6 +212,17 @@ static void so_many_and_no_more(void **state)
 		}
 }
 
+static void threads_of_many_processes(void **state)
+{
+	char *doc = many("<threads>", "<thread id='p@.1'/>", "</threads>", GUARD_ITEMS);
+
+	(void)state;
+	assert_int_equal(rewrite(GUARD_THREAD_LIST, doc), 0);
+	assert_int_equal(news.changed, 0);
+	settled(GUARD_THREAD_LIST);
+	free(doc);
+}
+
 static void long_documents(void **state)
 {
 	static char doc[GUARD_DOC_MAX + 1];
@@ -272,6 +283,12 @@ static void cut_text_counts(void **state)
 	snprintf(doc, sizeof doc, "<threads><thread id='1' name='%0252d'>%0252d</thread></threads>", 0, 0);
 	assert_int_equal(rewrite(GUARD_THREAD_LIST, doc), 0);
 	assert_int_equal(news.changed, 2);
+	snprintf(doc, sizeof doc, "<threads><thread id='1'>%0251d%9s</thread></threads>", 0, "");
+	assert_int_equal(rewrite(GUARD_THREAD_LIST, doc), 0);
+	assert_int_equal(news.changed, 0);
+	snprintf(doc, sizeof doc, "<threads><thread id='1'>%0251d%9s</thread></threads>", 0, "x");
+	assert_int_equal(rewrite(GUARD_THREAD_LIST, doc), 0);
+	assert_int_equal(news.changed, 1);
 }
 
 static void handles(void **state)
@@ -451,6 +468,7 @@ int main(void)
 		cmocka_unit_test(lists),
 		cmocka_unit_test(directories_stay_where_they_may),
 		cmocka_unit_test(so_many_and_no_more),
+		cmocka_unit_test(threads_of_many_processes),
 		cmocka_unit_test(long_documents),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(text_of_every_length),
