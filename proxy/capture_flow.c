@@ -85,7 +85,7 @@ void capture_flows_destroy(struct capture_flows *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < CAPTURE_FLOWS; i++)
+	for (size_t i = 0; i < t->used; i++)
 		drop_all(t, &t->flows[i]);
 	free(t->last);
 	free(t);
@@ -163,15 +163,20 @@ static void make_room(struct capture_flows *t, const struct flow *newest)
 	work_on(t, oldest);
 }
 
+static struct flow *place(struct capture_flows *t)
+{
+	struct flow *best = &t->flows[0];
+
+	for (size_t i = 1; i < t->used; i++)
+		if (is_better(&t->flows[i], best))
+			best = &t->flows[i];
+	return t->used < CAPTURE_FLOWS && (!t->used || best->state != FLOW_FREE) ? &t->flows[t->used++] : best;
+}
+
 static struct flow *make(struct capture_flows *t, const struct capture_end *client, const struct capture_end *stub, bool midway)
 {
-	struct flow *f = &t->flows[0];
+	struct flow *f = place(t);
 
-	for (size_t i = 1; i < CAPTURE_FLOWS; i++)
-		if (is_better(&t->flows[i], f))
-			f = &t->flows[i];
-	if ((size_t)(f - t->flows) >= t->used)
-		t->used = (size_t)(f - t->flows) + 1;
 	*f = (struct flow){ .state = FLOW_OPEN, .midway = midway, .number = ++t->seen, .end = { *client, *stub } };
 	t->open_n++;
 	work_on(t, f);

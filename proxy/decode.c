@@ -32,6 +32,7 @@ struct decode {
 	bool timed;
 	double start;
 	uint64_t found;
+	size_t used;     /* talks behind these were never */
 	struct talk talks[CAPTURE_FLOWS];
 };
 
@@ -275,6 +276,8 @@ static int on_piece(struct decode *d, const struct capture_piece *piece)
 {
 	struct talk *k = &d->talks[piece->flow];
 
+	if (d->used <= piece->flow)
+		d->used = piece->flow + 1;
 	if (!d->timed)
 		d->start = piece->time;
 	d->timed = true;
@@ -335,7 +338,7 @@ static int decode_capture(struct capture *c, const char *name, FILE *to, char *w
 		rc = print_end(d, name, why, why_size);
 	else
 		fflush(to);
-	for (size_t i = 0; i < CAPTURE_FLOWS; i++)
+	for (size_t i = 0; i < d->used; i++)
 		talk_fini(&d->talks[i]);
 	free(d);
 	return rc;
