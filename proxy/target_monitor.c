@@ -229,7 +229,7 @@ bool target_monitor(struct target *t, struct session *s, uint64_t now)
 	answers[verb](t, s, now, &out);
 	passes = verb == MONITOR_HELP && pass_on_help(t, s, &out);
 	say(s, buf_span(&out));
-	if (!passes && session_lives(s))
+	if (!passes)
 		session_ok(s);
 	return !passes || !session_lives(s);
 }

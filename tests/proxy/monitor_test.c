@@ -197,6 +197,25 @@ static void a_long_policy_is_cut(void **state)
 	policy_fini(&p);
 }
 
+/* What is told is the beginning, not what happens to be short. */
+static void after_a_cut_nothing_follows(void **state)
+{
+	struct buf out = fresh(100);
+	struct monitor_list list = { .out = &out };
+
+	(void)state;
+	monitor_list_put(&list, "one");
+	monitor_list_put(&list, "%090d", 2);
+	monitor_list_put(&list, "three");
+	monitor_list_end(&list, "words");
+	assert_string_equal(text, "one\n... and 2 more words\n");
+	out = fresh(100);
+	list = (struct monitor_list){ .out = &out };
+	monitor_list_put(&list, "one");
+	monitor_list_end(&list, "words");
+	assert_string_equal(text, "one\n");
+}
+
 static void all_fits_where_there_is_room(void **state)
 {
 	(void)state;
@@ -570,6 +589,7 @@ int main(void)
 		cmocka_unit_test(other_packets_are_left_alone),
 		cmocka_unit_test(lines_are_visible),
 		cmocka_unit_test(a_long_policy_is_cut),
+		cmocka_unit_test(after_a_cut_nothing_follows),
 		cmocka_unit_test(all_fits_where_there_is_room),
 		cmocka_unit_test(what_is_listed_is_there),
 		cmocka_unit_test(what_a_policy_grants),
