@@ -1,5 +1,6 @@
 /* main.c - kdgate: options, then one of its commands. */
 #include "base/log.h"
+#include "proxy/decode.h"
 #include "proxy/explain.h"
 #include "proxy/learned.h"
 #include "proxy/loop.h"
@@ -88,6 +89,13 @@ static int on_learned(struct options *o)
 	return learned_from_file(o->file, stdout, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
 }
 
+static int on_decode(struct options *o)
+{
+	char why[CONFIG_WHY];
+
+	return decode_file(o->file, stdout, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
+}
+
 static int on_text(struct options *o)
 {
 	return fputs(o->text, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -98,7 +106,7 @@ int main(int argc, char **argv)
 	static int (*const commands[OPTIONS_MODES])(struct options *) = {
 		[OPTIONS_RUN] = on_run,         [OPTIONS_SERVE] = on_serve, [OPTIONS_CHECK] = on_check,
 		[OPTIONS_EXPLAIN] = on_explain, [OPTIONS_HELP] = on_text,   [OPTIONS_VERSION_TEXT] = on_text,
-		[OPTIONS_LEARNED] = on_learned,
+		[OPTIONS_LEARNED] = on_learned, [OPTIONS_DECODE] = on_decode,
 	};
 	char why[CONFIG_WHY];
 	struct options o;
