@@ -188,7 +188,7 @@ def instructions(args, count, size):
         setting = Setting(folder)
         try:
             out = setting.dir / "callgrind.out"
-            port, relay = setting.kdgate(sim_stub(setting), before=["valgrind", "--tool=callgrind", "--vgdb=no", f"--callgrind-out-file={out}"])
+            port, relay = setting.kdgate(sim_stub(setting), "--sandbox", "off", before=["valgrind", "--tool=callgrind", "--vgdb=no", f"--callgrind-out-file={out}"])
             rtt(port, count, (size,))
             relay.stop(60)
             return next(int(line.split()[1]) for line in out.read_text().splitlines() if line.startswith(("summary:", "totals:")))
