@@ -67,7 +67,7 @@ static void record(enum recording_side side, const char *const *lines)
 	assert_non_null(near);
 	assert_int_equal(buf_init(&out, 16384) || buf_init(&in, 16384), 0);
 	for (; *lines; lines++) {
-		bool answers = **lines == '<';
+		bool answers = (**lines == '<') == (side == RECORDING_CLIENT); /* kdgate's end says it */
 
 		put_line(&out, *lines);
 		assert_int_equal(link_send(answers ? near : far, &out, 1000), 0);
@@ -300,6 +300,35 @@ static void a_file_in_pieces(void **state)
 	write_again(bytes, n, bytes, 0);
 }
 
+/* The record that carries text. */
+static size_t record_of(const uint8_t *bytes, size_t n, const char *text)
+{
+	size_t at = HEAD;
+
+	while (at < n && !memmem(bytes + at, after(bytes, at) - at, text, strlen(text)))
+		at = after(bytes, at);
+	assert_true(at < n);
+	return at;
+}
+
+/* Half a packet is none, and the next is one. */
+static void what_is_missing(void **state)
+{
+	static uint8_t bytes[FILE_MAX];
+	size_t n, at;
+
+	(void)state;
+	SAY(CLIENT, ">qSupported", "$qRcmd,61", "616161616161616161616161616161616161616161616161616161616161616161616161616161#3b", ">g");
+	assert_string_equal(recorded(), "allow query reg.read\nallow monitor match 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'");
+	n = read_back(bytes);
+	for (unsigned half = 0; half < 2; half++) {
+		at = record_of(bytes, n, half ? "#3b" : "$qRcmd");
+		write_again(bytes, at, bytes + after(bytes, at), n - after(bytes, at));
+		assert_string_equal(recorded(), "allow query reg.read");
+	}
+	write_again(bytes, n, bytes, 0);
+}
+
 /* While it serves. */
 static const char *ask(int who, const char *packet)
 {
@@ -464,6 +493,7 @@ int main(void)
 		TEST(no_file),
 		TEST(a_full_disk),
 		TEST(a_file_in_pieces),
+		TEST(what_is_missing),
 		TEST(a_session_that_is_served),
 		TEST(what_is_denied_is_not_learned),
 		TEST(what_was_answered_short_is_learned_short),
