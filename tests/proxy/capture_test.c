@@ -2,6 +2,8 @@
 #include "proxy/capture.h"
 
 #include "backends/link/recording.h"
+#include "base/text.h"
+#include "proxy/capture_flow.h"
 #include "tests/proxy/capture_build.h"
 
 #include <errno.h>
@@ -42,6 +44,7 @@ static void tell(const char *fmt, ...)
 
 static int read_all(void)
 {
+	char text[1000];
 	int rc;
 
 	told_n = 0;
@@ -51,7 +54,7 @@ static int read_all(void)
 		if (piece.begins || piece.ends)
 			tell("%s%s", piece.begins ? "+" : "-", piece.midway ? "~" : "");
 		else
-			tell("%s%c%.*s", piece.gap ? "!" : "", piece.from_client ? '>' : '<', (int)piece.bytes.len, (const char *)piece.bytes.p);
+			tell("%s%c%s", piece.gap ? "!" : "", piece.from_client ? '>' : '<', text_ascii(text, sizeof text, piece.bytes));
 		assert_true(piece.flow < CAPTURE_FLOWS);
 	}
 	return rc;
@@ -211,6 +214,18 @@ static void what_was_captured_twice_is_told_once(void **state)
 	stub(FIN, 1, "");
 	client(PSH, 1, "abc");
 	assert_told("1+ 1>abc 1>def 1>gh 1-");
+
+	begin(BUILD_RAW); /* nothing comes behind a FIN */
+	client(FIN, 1, "abc");
+	client(PSH, 5, "def");
+	client(PSH, 4, "def");
+	stub(FIN, 1, "x");
+	assert_told("1+ 1>abc 1<x 1-");
+	begin(BUILD_RAW);
+	client(PSH, 5, "def");
+	client(FIN, 1, "abc");
+	stub(FIN, 1, "x");
+	assert_told("1+ 1>abc 1<x 1-");
 }
 
 static void a_little_disorder(void **state)
@@ -244,6 +259,11 @@ static void gaps(void **state)
 
 	begin(BUILD_RAW);
 	client(PSH, 4, "def");
+	acked(false, 1, "x", 4); /* just that far */
+	assert_told("1+ 1!>def 1<x");
+
+	begin(BUILD_RAW);
+	client(PSH, 4, "def");
 	stub(RST, 1, "");
 	assert_told("1+ 1!>def 1-");
 
@@ -256,6 +276,35 @@ static void gaps(void **state)
 	assert_null(strstr(told, "late"));
 	assert_memory_equal(told, "1+ 1!>q 1!>q", 12);
 	capture_close(c);
+}
+
+/* Segments that wait for others may fill CAPTURE_HELD_BYTES, all together. */
+static void held_bytes_are_bounded(void **state)
+{
+	enum { EACH = 60000, FITTING = CAPTURE_HELD_BYTES / EACH };
+	static uint8_t bytes[EACH];
+	struct capture_flows *t = capture_flows_new();
+	struct capture_packet p = { .from = { .port = 40000 }, .to = { .port = 1234 }, .bytes = { bytes, 1 } };
+
+	(void)state;
+	assert_non_null(t);
+	for (size_t i = 0; i <= FITTING; i++) {
+		if (i % (CAPTURE_HELD - 2) == 0) { /* the next conversation, and its first byte */
+			p.from.port++;
+			p.seq = 1;
+			p.bytes.len = 1;
+			assert_int_equal(capture_flows_put(t, &p, 1), 0);
+			assert_true(capture_flows_take(t, &piece) && piece.begins);
+			assert_true(capture_flows_take(t, &piece) && !piece.gap);
+			p.seq = 10;
+		}
+		p.seq += EACH;
+		p.bytes.len = EACH;
+		assert_int_equal(capture_flows_put(t, &p, 1), 0);
+		assert_int_equal(capture_flows_take(t, &piece), i == FITTING);
+	}
+	assert_true(piece.gap && piece.bytes.len == EACH);
+	capture_flows_destroy(t);
 }
 
 /* The snapshot length cut a packet short. */
@@ -274,6 +323,8 @@ static void a_cut_packet(void **state)
 
 static void who_the_client_is(void **state)
 {
+	struct tcp answer = of(false, SYN | ACK, 0, "");
+
 	(void)state;
 	build_begin(&b, BUILD_RAW);
 	stub(PSH, 1, "S05");
@@ -293,9 +344,12 @@ static void who_the_client_is(void **state)
 	assert_told("1+ 1>x");
 
 	build_begin(&b, BUILD_RAW); /* the first packet is the answer */
-	stub(SYN | ACK, 0, "");
+	answer.ack = seq0[0] + 1;
+	build_tcp(&b, answer);
 	stub(PSH, 1, "x");
-	assert_told("1+ 1<x");
+	client(PSH, 4, "def");
+	client(PSH, 1, "abc");
+	assert_told("1+ 1<x 1>abc 1>def");
 }
 
 static void the_same_port_again(void **state)
@@ -473,6 +527,7 @@ int main(void)
 		cmocka_unit_test(what_was_captured_twice_is_told_once),
 		cmocka_unit_test(a_little_disorder),
 		cmocka_unit_test(gaps),
+		cmocka_unit_test(held_bytes_are_bounded),
 		cmocka_unit_test(a_cut_packet),
 		cmocka_unit_test(who_the_client_is),
 		cmocka_unit_test(the_same_port_again),

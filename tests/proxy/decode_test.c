@@ -179,6 +179,22 @@ static void which_command_an_answer_is_for(void **state)
 	                             "< -  (to be sent again)\n> m0,2  (mem.read)\n< 0304  (2 bytes)\n< S05  (stopped: SIGTRAP)  (nobody asked)\n");
 }
 
+static void what_was_asked_is_forgotten(void **state)
+{
+	(void)state;
+	begin();
+	packet(true, "g");
+	packet(true, "m0,2");
+	packet(false, "S05"); /* if that is wrong, what follows may be as well */
+	packet(false, "0102");
+	assert_string_equal(lines(), "> g  (reg.read)\n> m0,2  (mem.read)\n< S05  (not an answer to g)\n< 0102  (nobody asked)\n");
+	begin();
+	packet(true, "g");
+	seq[0] += 4;
+	packet(false, "S05");
+	assert_string_equal(lines(), "> g  (reg.read)\n< (bytes are missing here)\n< S05  (stopped: SIGTRAP)  (nobody asked)\n");
+}
+
 static void what_is_wrong_on_the_line(void **state)
 {
 	(void)state;
@@ -273,6 +289,9 @@ static void other_conversations_are_left_out(void **state)
 	http(1234);
 	packet(true, "g");
 	assert_string_equal(lines(), "> g  (reg.read)\n");
+	begin();
+	bytes(true, "$\x80\x81#01", 6); /* by chance */
+	assert_int_equal(decoded_of(b.n), -ENODATA);
 	build_begin(&b, BUILD_RAW);
 	http(80);
 	assert_int_equal(decoded_of(b.n), -ENODATA);
@@ -334,6 +353,7 @@ int main(void)
 		cmocka_unit_test(what_answers_mean),
 		cmocka_unit_test(what_commands_mean),
 		cmocka_unit_test(which_command_an_answer_is_for),
+		cmocka_unit_test(what_was_asked_is_forgotten),
 		cmocka_unit_test(what_is_wrong_on_the_line),
 		cmocka_unit_test(a_gap_and_the_ends),
 		cmocka_unit_test(every_cut),
