@@ -29,8 +29,8 @@ void recording_close(struct recording *r); /* NULL is fine; every link that writ
 void recording_wait(const struct recording *r, struct wait *w);
 void recording_flush(struct recording *r, uint64_t now); /* if it is time; NEVER: in any case */
 
-/* After a failed write nothing more is written, and the file ends with the last whole packet that went. An errno; 0: all
- * went well. */
+/* After a failed write nothing more is written. The file ends with the last whole packet that went; with a part of the next
+ * one, where this process may not cut files. An errno; 0: all went well. */
 int recording_error(const struct recording *r);
 
 /* Records what passes; r is borrowed. NULL: no memory. */

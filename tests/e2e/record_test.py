@@ -200,6 +200,7 @@ def test_a_full_disk_ends_the_recording_alone(recorded):
     c.close()
     r.client().close()
     r.gate.stop()
+    assert decode(r.file).stdout.count("> m0,800  (mem.read)") > 1  # the file's end may be torn: a confined process cuts no files
     assert r.file.stat().st_size <= 9000 and r.gate.log().count("File too large: it ends here") == 1
 
 

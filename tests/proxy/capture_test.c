@@ -224,8 +224,8 @@ static void what_was_captured_twice_is_told_once(void **state)
 	begin(BUILD_RAW);
 	client(PSH, 5, "def");
 	client(FIN, 1, "abc");
-	stub(FIN, 1, "x");
-	assert_told("1+ 1>abc 1<x 1-");
+	stub(PSH, 1, "x");
+	assert_told("1+ 1>abc 1<x");
 }
 
 static void a_little_disorder(void **state)
