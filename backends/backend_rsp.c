@@ -19,8 +19,10 @@ enum {
 	BREAK_TRIES = 5,
 	LEAVE_MS = 1000,
 	FILE_MS = 5000,
+	DOUBT_MS = 250, /* after an answer that was none, for the right one */
 	STRAYS_MAX = 16, /* packets nobody asked for, in a row */
 	LIES_MAX = 8,    /* answers that are none, in a row */
+	OUTPUT_MAX = 4 << 20, OUTPUT_COST = 1024, /* bytes of text of one monitor command; and what each piece counts beside its own */
 	SIGTRAP_ = 5,
 };
 
@@ -61,9 +63,11 @@ struct backend_rsp {
 	struct rsp_stop stop; /* the last one */
 	bool continued;       /* it runs by c, not by s */
 	bool break_wanted;    /* while the resume, or a file request, was on its way */
+	bool doubted;         /* an answer has come that was none: the right one may be behind it */
 	struct fileio file;
 	struct guard guard;
 	unsigned tries, strays, lies;
+	size_t output;        /* of the monitor command in flight */
 	const char *why;
 };
 
@@ -124,6 +128,7 @@ static int say_request(struct backend_rsp *b, uint64_t now)
 {
 	if (job_request(&b->job, &b->stub, wire_open(&b->wire)) < 0 || wire_close(&b->wire) < 0)
 		return fails(b, "a request did not fit");
+	b->doubted = false;
 	b->deadline = now + job_patience(&b->job);
 	return enter(b, job_resumes(&b->job) ? S_GOING : S_WAIT, BACKEND_NONE);
 }
@@ -134,6 +139,11 @@ static int late(struct backend_rsp *b, uint64_t now)
 		return 0;
 	b->why = "it does not answer";
 	return -ETIMEDOUT;
+}
+
+static int say_wait(struct backend_rsp *b, uint64_t now)
+{
+	return b->doubted ? 0 : late(b, now);
 }
 
 /* The resume has gone: from here on only a break-in may be sent. */
@@ -235,7 +245,9 @@ static void note(struct backend_rsp *b, enum guard_what what, const char *words,
 /* What each state makes of a packet. An event, or -errno. */
 static int stray(struct backend_rsp *b, struct span packet)
 {
-	note(b, GUARD_UNASKED, "a packet that nobody asked for", packet);
+	bool stop = span_starts(packet, "T") || span_starts(packet, "S");
+
+	note(b, stop ? GUARD_STOP : GUARD_UNASKED, stop ? "a stop that is none now" : "a packet that nobody asked for", packet);
 	return ++b->strays > STRAYS_MAX ? fails(b, "it sends packets that nobody asked for") : BACKEND_MOVED;
 }
 
@@ -263,7 +275,7 @@ static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_ne
 	int rc = hello_answer(&b->hello, &b->stub, body);
 
 	if (b->hello.note)
-		guard_note(&b->guard, GUARD_DOCUMENT, "refused: %s", b->hello.note);
+		guard_note(&b->guard, GUARD_DOCUMENT, "%s", b->hello.note);
 	b->hello.note = NULL;
 	(void)now;
 	if (rc < 0) {
@@ -341,11 +353,31 @@ static int on_file(struct backend_rsp *b, struct span body, uint64_t now)
 	return enter(b, b->file.text ? S_FILE_ASK : S_FILE_SAY, BACKEND_MOVED);
 }
 
+/* It stands, whatever else it says: were that passed over, its clients would wait for ever. */
+static bool stop_in(struct backend_rsp *b, struct span body, struct rsp_stop *stop)
+{
+	enum { SIGNAL_LEN = 3 };
+	struct span signal = { body.p, SIGNAL_LEN };
+
+	if (rsp_stop_parse(body, stop) == 0) {
+		if (stop->odd)
+			note(b, GUARD_STOP, "a stop with what was not agreed on", body);
+		return true;
+	}
+	if (body.len <= SIGNAL_LEN || body.p[0] != 'T' || rsp_stop_parse(signal, stop) < 0)
+		return false;
+	note(b, GUARD_STOP, "a stop that makes no sense but for its signal", body);
+	return true;
+}
+
 static int hear_file(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
+	struct rsp_stop stop;
 	struct span text;
 
 	(void)now;
+	if (stop_in(b, buf_span(body), &stop))
+		return stopped(b, &stop, news);
 	if (fileio_text(&b->file, body, &text) < 0)
 		return stray(b, buf_span(body));
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = text };
@@ -357,7 +389,7 @@ static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news
 	struct rsp_expect want = { .form = RSP_FORM_MONITOR, .most = WIRE_BODY_MAX };
 	struct rsp_stop stop;
 
-	if (rsp_stop_parse(buf_span(body), &stop) == 0)
+	if (stop_in(b, buf_span(body), &stop))
 		return stopped(b, &stop, news);
 	if (span_starts(buf_span(body), "F"))
 		return on_file(b, buf_span(body), now);
@@ -396,6 +428,8 @@ static void mend_threads(struct backend_rsp *b, struct rsp_reply *reply)
 
 	if (reply->kind != RSP_REPLY_THREADS || reply->threads != b->job.threads)
 		return;
+	if (n == RSP_THREADS_MAX)
+		guard_note(&b->guard, GUARD_THREADS, "a thread list without end: %d are kept", RSP_THREADS_MAX);
 	if (guard_threads(b->job.threads, &n))
 		guard_note(&b->guard, GUARD_THREADS, "a thread list with the same thread twice");
 	while (b->stop.has_thread && i < n && b->job.threads[i].tid != b->stop.thread.tid)
@@ -417,18 +451,28 @@ static int done(struct backend_rsp *b, struct backend_news *news)
 	return enter(b, S_IDLE, BACKEND_REPLY);
 }
 
-/* What is no answer at all. */
-static int nonsense(struct backend_rsp *b, struct backend_news *news)
+/* There is no answer to be had. */
+static int give_up(struct backend_rsp *b, struct backend_news *news)
 {
 	static const char words[] = "the target's answer makes no sense";
 
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = 1, .bytes = span_of(words) };
+	return done(b, news);
+}
+
+/* What is no answer at all: an earlier one that came twice, or late. Were it taken for the answer, each that follows would
+ * be taken for the next one's. */
+static int nonsense(struct backend_rsp *b, uint64_t now)
+{
 	char shown[GUARD_WORDS];
 
 	guard_note(&b->guard, GUARD_REPLY, "an answer that makes no sense to %s", rsp_cmd_show(&b->job.cmd, shown, sizeof shown));
 	if (++b->lies > LIES_MAX)
 		return fails(b, "its answers make no sense");
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = 1, .bytes = span_of(words) };
-	return done(b, news);
+	if (!b->doubted)
+		b->deadline = now + DOUBT_MS;
+	b->doubted = true;
+	return BACKEND_MOVED;
 }
 
 static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
@@ -437,15 +481,19 @@ static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_n
 	bool stops = rsp_stop_parse(buf_span(body), &stop) == 0; /* asked now: the answer is used up */
 	int rc = job_answer(&b->job, &b->stub, body, &news->reply);
 
-	(void)now;
 	if (rc == -EBADMSG && stops) /* a stop that nobody asked for is passed over */
 		return stray(b, (struct span){ 0 });
 	if (rc == -EBADMSG)
-		return nonsense(b, news);
+		return nonsense(b, now);
 	b->lies = b->strays = 0;
 	if (rc == 0 || rc == JOB_PART)
 		return enter(b, S_ASK, rc ? BACKEND_PART : BACKEND_MOVED);
-	return news->reply.kind == RSP_REPLY_OUTPUT ? BACKEND_PRINT : done(b, news);
+	if (news->reply.cleaned)
+		guard_note(&b->guard, GUARD_TEXT, "control characters in the words of an error, or too many words");
+	if (news->reply.kind != RSP_REPLY_OUTPUT)
+		return done(b, news);
+	b->output += news->reply.bytes.len + OUTPUT_COST;
+	return b->output > OUTPUT_MAX ? fails(b, "its monitor command prints without end") : BACKEND_PRINT;
 }
 
 static int hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
@@ -463,15 +511,15 @@ static const struct {
 	[S_HELLO_WAIT] = { late, hear_hello, true },
 	[S_IDLE] = { say_nothing, hear_stray, false },
 	[S_ASK] = { say_request, hear_stray, false },
-	[S_WAIT] = { late, hear_answer, true },
+	[S_WAIT] = { say_wait, hear_answer, true },
 	[S_GOING] = { say_going, hear_stray, true },
 	[S_RUN] = { say_nothing, hear_run, false },
 	[S_BREAK] = { say_break, hear_run, true },
 	[S_STOPPING] = { say_stopping, hear_run, true },
-	[S_FILE_ASK] = { say_file_ask, hear_stray, false },
+	[S_FILE_ASK] = { say_file_ask, hear_run, false },
 	[S_FILE_WAIT] = { late, hear_file, true },
-	[S_FILE_SAY] = { say_file, hear_stray, false },
-	[S_FILE_GOING] = { say_file_going, hear_stray, true },
+	[S_FILE_SAY] = { say_file, hear_run, false },
+	[S_FILE_GOING] = { say_file_going, hear_run, true },
 	[S_LEAVE_ASK] = { say_leave, hear_stray, false },
 	[S_LEAVE_WAIT] = { say_leave_wait, hear_leave, true },
 	[S_GONE] = { say_gone, hear_stray, true },
@@ -538,6 +586,8 @@ static int converse(struct backend_rsp *b, struct backend_news *news, uint64_t n
 	if (rc && b->state == S_GOING)
 		return say_going(b, now);
 	rc = unanswered(b, news);
+	if (b->state == S_WAIT && b->doubted && now >= b->deadline)
+		return give_up(b, news);
 	return rc == BACKEND_NONE && got ? BACKEND_MOVED : rc;
 }
 
@@ -569,6 +619,7 @@ static int rsp_submit(struct backend *be, const struct rsp_cmd *cmd)
 		return rc;
 	b->purpose = P_CLIENT;
 	b->continued = only_continues(cmd);
+	b->output = 0;
 	b->break_wanted = false;
 	b->state = S_ASK;
 	return 0;

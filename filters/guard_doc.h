@@ -19,7 +19,7 @@ enum guard_object {
 enum { GUARD_DOC_MAX = 1 << 20, GUARD_ITEMS = 4096, GUARD_NAME = 256 };
 
 struct guard_doc_how {
-	bool paths;          /* names of files keep their directories; else only the last part stays */
+	bool paths;          /* names of files keep their directories; else only the last part stays, and is nowhere */
 	unsigned word_bytes; /* of the target, 4 or 8: auxv */
 };
 
@@ -36,10 +36,13 @@ const char *guard_object_name(enum guard_object obj);
 int guard_doc_rewrite(enum guard_object obj, struct span doc, const struct guard_doc_how *how, struct buf *out,
 		      struct guard_doc_news *news) MUST_USE;
 
-/* A file's name as a debugger may be told it, NUL-terminated. Without paths: what stands behind the last / or \, of
- * A-Z a-z 0-9 . _ + - @ = alone, others become _; never empty, never starting with - or . . With paths: absolute (/x,
+/* Where nothing is: a name alone is opened where the debugger was started. */
+#define GUARD_NOWHERE "/nonexistent/"
+
+/* A file's name as a debugger may be told it, NUL-terminated. Without paths: GUARD_NOWHERE and what stands behind the last / or
+ * \, of A-Z a-z 0-9 . _ + - @ = alone, others become _; never empty, never starting with - or . . With paths: absolute (/x,
  * or C:\x), printable ASCII, no .. as a part; parts that are empty or . are left out. What is not so, or does not fit, is
- * reduced as without. size: at least 2. true: it was changed. */
+ * reduced as without. size: at least 16. true: it was changed. */
 bool guard_name(char *out, size_t size, struct span name, bool paths);
 
 /* Between guard_doc's own files. guard_list.c: the documents that are XML; as guard_doc_rewrite, but out may hold a part. */

@@ -16,13 +16,16 @@ static bool stays(uint8_t c)
 	return is_letter(c) || (c >= '0' && c <= '9') || (c && strchr("._+-@=", c));
 }
 
+/* In a directory that is nowhere: a bare name gdb would open where its user stands. */
 static void last_part(char *out, size_t size, struct span name)
 {
-	size_t from = name.len, n = 0;
+	size_t from = name.len, n = 0, room = size - sizeof GUARD_NOWHERE;
 
+	memcpy(out, GUARD_NOWHERE, sizeof GUARD_NOWHERE - 1);
+	out += sizeof GUARD_NOWHERE - 1;
 	while (from && name.p[from - 1] != '/' && name.p[from - 1] != '\\')
 		from--;
-	for (; from < name.len && n + 1 < size; from++)
+	for (; from < name.len && n < room; from++)
 		out[n++] = stays(name.p[from]) ? (char)name.p[from] : '_';
 	if (!n || out[0] == '-' || out[0] == '.')
 		out[0] = '_';

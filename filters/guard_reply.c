@@ -135,14 +135,29 @@ static bool take_region_pair(struct cursor *c)
 	return cursor_skip(c, ';');
 }
 
+/* The number behind "start:" or "size:"; 0, and it is left as it was, where there is none. */
+static bool region_number(struct span text, const char *key, uint64_t *to)
+{
+	struct cursor c;
+
+	while (text.len && !span_starts(text, key))
+		text = span_from(text, 1);
+	c = cursor_of(span_from(text, strlen(key)));
+	if (text.len)
+		*to = hex_number(&c, 16);
+	return !c.bad;
+}
+
+/* lldb asks on at its end: a region of no size would be asked for again and again. */
 static bool region_fits(struct span text)
 {
 	struct cursor c = cursor_of(text);
+	uint64_t start = 0, size = 1;
 
 	while (!cursor_done(&c))
 		if (!take_region_pair(&c))
 			return false;
-	return true;
+	return region_number(text, "start:", &start) && region_number(text, "size:", &size) && size && start + (size - 1) >= start;
 }
 
 static bool text_fits(const char *name, struct span text)

@@ -74,6 +74,7 @@ struct target {
 	uint64_t since;                     /* it is there, or not; stands, or runs; 0: for ever */
 	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
 	char why[128];                      /* it was lost, or cannot be reached */
+	char not_met[128];                  /* the audit has that it answered, and could not be used, for this reason */
 };
 
 void target_init(struct target *t, const struct target_setup *setup);

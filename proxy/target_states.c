@@ -94,7 +94,7 @@ static int met(struct target *t, uint64_t now)
 	         info->was_running ? "it was running and is stopped now" : "stopped");
 	note(t, AUDIT_TARGET_FOUND, t->setup.address);
 	t->dial_ms = TARGET_DIAL_LEAST_MS;
-	t->why[0] = 0;
+	t->why[0] = t->not_met[0] = 0;
 	t->release = info->was_running && !target_leader(t);
 	return stopped(t, now);
 }
@@ -165,14 +165,17 @@ static void say_reply(struct session *s, const struct rsp_reply *reply)
 /* Text in an answer is shown as other text is. */
 static void say_text(struct target *t, struct session *s, uint64_t now)
 {
+	struct span text = t->news.reply.bytes;
 	char shown[RSP_ERROR_TEXT];
 
 	if (t->cmd.op == RSP_OP_MONITOR) {
-		print(t, t->news.reply.bytes, now);
+		print(t, text, now);
 		say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_OK });
 		return;
 	}
-	say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = span_of(text_ascii(shown, sizeof shown, t->news.reply.bytes)) });
+	if (strlen(text_ascii(shown, sizeof shown, text)) != text.len)
+		guard_note(t->be->ops->guard(t->be), GUARD_TEXT, "control characters in a thread's description, or too long a one");
+	say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = span_of(shown) });
 }
 
 static int answered(struct target *t, uint64_t now)
@@ -210,8 +213,12 @@ static int bury(struct target *t, uint64_t now)
 	return 0;
 }
 
+/* The audit has it once for each reason: it is tried again and again. */
 static int not_met(struct target *t, uint64_t now)
 {
+	if (strcmp(t->why, t->not_met))
+		note(t, AUDIT_TARGET_LOST, t->why);
+	snprintf(t->not_met, sizeof t->not_met, "%s", t->why);
 	log_line(LOG_LEVEL_WARNING, "%s: the target at %s cannot be used: %s; trying again", t->setup.name, t->setup.address, t->why);
 	return bury(t, now);
 }

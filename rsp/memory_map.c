@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { REGIONS_MAX = 512 };
 enum kind { RAM, ROM, FLASH, KINDS };
 
 struct map {
@@ -16,6 +17,10 @@ struct map {
 	bool in_map, blocksize; /* blocksize: the property that is open */
 	enum kind kind;
 	uint64_t start, length, block;
+	size_t regions_n;
+	struct region {
+		uint64_t first, last;
+	} regions[REGIONS_MAX];
 };
 
 static const char *const kinds[KINDS] = { "ram", "rom", "flash" };
@@ -40,6 +45,22 @@ static int open_map(struct xml *x, const char **attrs)
 				    "<memory-map>\n");
 }
 
+/* gdb drops a map whose regions overlap. */
+static int keep_region(struct xml *x, struct map *m)
+{
+	struct region r = { m->start, m->start + (m->length - 1) };
+
+	if (!m->length)
+		return 0;
+	if (m->regions_n == REGIONS_MAX)
+		return xml_refuse(x, -E2BIG, "too many regions");
+	for (size_t i = 0; i < m->regions_n; i++)
+		if (r.first <= m->regions[i].last && m->regions[i].first <= r.last)
+			return xml_refuse(x, -EBADMSG, "regions that overlap");
+	m->regions[m->regions_n++] = r;
+	return 0;
+}
+
 static int open_memory(struct xml *x, const char **attrs)
 {
 	struct map *m = x->arg;
@@ -53,7 +74,7 @@ static int open_memory(struct xml *x, const char **attrs)
 		return xml_refuse(x, -EBADMSG, "memory without start or length");
 	if (m->length && m->start + (m->length - 1) < m->start)
 		return xml_refuse(x, -EBADMSG, "memory beyond the end of all");
-	return 0;
+	return keep_region(x, m);
 }
 
 static int open_property(struct xml *x, const char **attrs)

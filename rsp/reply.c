@@ -192,9 +192,12 @@ static int keep_words(uint8_t *words, long n, struct rsp_reply *r)
 {
 	if (n < 0)
 		return -EBADMSG;
+	r->cleaned = n > RSP_ERROR_TEXT;
 	n = n < RSP_ERROR_TEXT ? n : RSP_ERROR_TEXT;
-	for (long i = 0; i < n; i++)
+	for (long i = 0; i < n; i++) {
+		r->cleaned |= !is_text(words[i]);
 		words[i] = is_text(words[i]) ? words[i] : '_';
+	}
 	r->bytes = (struct span){ words, (size_t)n };
 	return 0;
 }

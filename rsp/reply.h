@@ -32,6 +32,7 @@ struct rsp_stop {
 	bool has_thread, has_core;
 	struct rsp_thread thread;
 	uint64_t core;
+	bool odd;                 /* it had what no client had asked for: a process that forked, a call that was caught */
 	enum rsp_stop_why why;
 	uint64_t addr;            /* of a watch */
 	const char *words;        /* what lldb shows as the reason; NULL: follows from the rest. Never parsed */
@@ -47,6 +48,7 @@ struct rsp_reply {
 	unsigned code;
 	int64_t result;
 	bool last;
+	bool cleaned;      /* ERROR: bytes of the words were replaced, or left out */
 	struct span bytes; /* borrowed from the body that was parsed */
 	const struct rsp_thread *threads; /* borrowed */
 	size_t threads_n;

@@ -310,6 +310,8 @@ static int say_error(struct buf *out, const struct rsp_dialect *d, const struct 
 {
 	struct rsp_dialect here = *d;
 
+	if (cmd->op == RSP_OP_THREAD_EXTRA)
+		return rsp_say_empty(out); /* gdb would show the error as the text */
 	here.error_text |= reads_words(cmd->op);
 	return rsp_say_error(out, &here, reply->code, reply->bytes);
 }

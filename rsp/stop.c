@@ -76,6 +76,13 @@ static int take_replaylog(struct span value, struct rsp_stop *s, enum rsp_stop_w
 	return begin || span_is(value, "end") ? 0 : -EBADMSG;
 }
 
+static int take_odd(struct span value, struct rsp_stop *s, enum rsp_stop_why why)
+{
+	(void)value, (void)why;
+	s->odd = true;
+	return 0;
+}
+
 static const struct key {
 	const char *name;
 	int (*take)(struct span value, struct rsp_stop *s, enum rsp_stop_why why);
@@ -90,6 +97,14 @@ static const struct key {
 	{ "hwbreak", take_flag, RSP_WHY_HWBREAK },
 	{ "library", take_library, RSP_WHY_LIBRARY },
 	{ "replaylog", take_replaylog, RSP_WHY_REPLAY_BEGIN },
+	{ "fork", take_odd, RSP_WHY_NONE },
+	{ "vfork", take_odd, RSP_WHY_NONE },
+	{ "vforkdone", take_odd, RSP_WHY_NONE },
+	{ "clone", take_odd, RSP_WHY_NONE },
+	{ "exec", take_odd, RSP_WHY_NONE },
+	{ "create", take_odd, RSP_WHY_NONE },
+	{ "syscall_entry", take_odd, RSP_WHY_NONE },
+	{ "syscall_return", take_odd, RSP_WHY_NONE },
 };
 
 static bool all_hex(struct span s)

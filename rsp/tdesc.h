@@ -32,6 +32,7 @@ struct tdesc {
 		struct buf bytes; /* base is NULL: included by another, and not fetched yet */
 	} docs[TDESC_DOCS];
 	size_t docs_n;
+	const char *odd;         /* what is strange in it, and was kept; NULL: nothing */
 	char why[128];           /* what was wrong with it, in words, after an error */
 };
 

@@ -336,9 +336,15 @@ static int keep_text(struct xml *x, char *to, const char *text)
 	return 0;
 }
 
+/* "i386:x86-64" */
+static bool is_architecture(const char *text)
+{
+	return text && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:._+-")] == 0;
+}
+
 static int end_architecture(struct xml *x, struct flat *f, const char *text)
 {
-	int rc = keep_text(x, f->t->arch, text);
+	int rc = is_architecture(text) ? keep_text(x, f->t->arch, text) : xml_refuse(x, -EBADMSG, "an architecture that is none");
 
 	f->types.word = rc ? 0 : tdesc_word_bits(f->t->arch);
 	return rc;
@@ -518,6 +524,24 @@ static int say(struct tdesc *t, int rc, const char *what, const char *name)
 	return rc;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool same_names(const struct tdesc *t)
+{
+	const char *names[TDESC_REGS];
+	bool same = false;
+
+	for (size_t i = 0; i < t->regs_n; i++)
+		names[i] = t->regs[i].name;
+	qsort(names, t->regs_n, sizeof *names, by_name);
+	for (size_t i = 1; i < t->regs_n; i++)
+		same |= !strcmp(names[i], names[i - 1]);
+	return same;
+}
+
 /* Sorts the registers, lays them out, and finds those that share a number. */
 static int lay_out(struct tdesc *t)
 {
@@ -528,6 +552,7 @@ static int lay_out(struct tdesc *t)
 		t->regs[i].at = t->g_bytes;
 		t->g_bytes += t->regs[i].bits / 8;
 	}
+	t->odd = same_names(t) ? "two registers of one name in the description" : NULL;
 	return t->g_bytes <= TDESC_G_MAX ? 0 : say(t, -E2BIG, "the registers together are too large", "");
 }
 
@@ -558,6 +583,7 @@ int tdesc_build(struct tdesc *t)
 
 	unbuilt(t);
 	t->why[0] = 0;
+	t->odd = NULL;
 	if (!f)
 		return say(t, -ENOMEM, "out of memory", "");
 	f->t = t;

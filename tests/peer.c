@@ -15,6 +15,7 @@ static const struct peer_kind kinds[] = {
 	{ .name = "qemu", .packet_size = 0x90, .vcont = true, .described = true, .unasked = true },
 	{ .name = "trap", .packet_size = 0x90, .vcont = true, .described = true, .overshoots = true },
 	{ .name = "kgdb", .plain_stops = true, .empty_end = true, .no_detach = true },
+	{ .name = "lister", .packet_size = 0x100, .no_ack = true, .vcont = true, .described = true, .swbreak = true, .lists = true },
 };
 
 static const char description[] =
@@ -22,6 +23,10 @@ static const char description[] =
 	"<target><architecture>i386:x86-64</architecture><feature name=\"org.gnu.gdb.i386.core\">"
 	"<reg name=\"rax\" bitsize=\"64\" type=\"int64\"/><reg name=\"rip\" bitsize=\"64\" type=\"code_ptr\"/>"
 	"<reg name=\"eflags\" bitsize=\"32\" type=\"int32\"/></feature></target>";
+
+static const char libraries[] =
+	"<library-list><library name=\"/lib/modules/6.1/../../../etc/ext4.ko\" evil=\"1\"><section address=\"0xffffffffc0000000\"/></library>"
+	"<library name=\"|rm -rf\"><section address=\"4096\"/></library></library-list>";
 
 static const struct {
 	size_t at, len;
@@ -43,6 +48,7 @@ void peer_say(struct peer_stub *p, const char *body)
 	if (p->kind->packet_size && strlen(body) + FRAME > p->kind->packet_size)
 		rude(p, "it was asked for more than fits its packets");
 	must(p, rsp_frame(&p->out, span_of(body)));
+	p->asks += p->running && body[0] == 'F';
 	p->unacked += !p->no_ack;
 }
 
@@ -92,12 +98,12 @@ static void set_pc(struct peer_stub *p, uint64_t pc)
 /* What each packet does; the cursor stands behind its name. */
 static void on_supported(struct peer_stub *p, struct cursor *c)
 {
-	char text[128];
+	char text[192];
 
 	(void)c;
-	snprintf(text, sizeof text, "PacketSize=%zx%s%s%s%s", p->kind->packet_size, p->kind->no_ack ? ";QStartNoAckMode+" : "",
+	snprintf(text, sizeof text, "PacketSize=%zx%s%s%s%s%s", p->kind->packet_size, p->kind->no_ack ? ";QStartNoAckMode+" : "",
 	         p->kind->vcont ? ";vContSupported+" : "", p->kind->described ? ";qXfer:features:read+" : "",
-	         p->kind->swbreak ? ";swbreak+" : "");
+	         p->kind->swbreak ? ";swbreak+" : "", p->kind->lists ? ";qXfer:libraries:read+;qXfer:exec-file:read+" : "");
 	peer_say(p, p->kind->packet_size ? text : "");
 }
 
@@ -114,15 +120,39 @@ static void on_vcont_query(struct peer_stub *p, struct cursor *c)
 	peer_say(p, p->kind->vcont ? "vCont;c;C;s;S" : "");
 }
 
-static void on_description(struct peer_stub *p, struct cursor *c)
+static void say_piece(struct peer_stub *p, struct cursor *c, const char *doc)
 {
-	size_t at = (size_t)hex_number(c, 8), n = (cursor_skip(c, ','), (size_t)hex_number(c, 8)), len = sizeof description - 1;
+	size_t at = (size_t)hex_number(c, 8), n = (cursor_skip(c, ','), (size_t)hex_number(c, 8)), len = strlen(doc);
 	char text[BODY_MAX];
 
 	at = at < len ? at : len;
 	n = n < len - at ? n : len - at;
-	snprintf(text, sizeof text, "%c%.*s", at + n == len ? 'l' : 'm', (int)n, description + at);
-	peer_say(p, p->kind->described ? text : "");
+	snprintf(text, sizeof text, "%c%.*s", at + n == len ? 'l' : 'm', (int)n, doc + at);
+	peer_say(p, text);
+}
+
+static void on_description(struct peer_stub *p, struct cursor *c)
+{
+	if (p->kind->described)
+		say_piece(p, c, description);
+	else
+		peer_say(p, "");
+}
+
+static void on_libraries(struct peer_stub *p, struct cursor *c)
+{
+	if (p->kind->lists)
+		say_piece(p, c, libraries);
+	else
+		peer_say(p, "");
+}
+
+static void on_exec_file(struct peer_stub *p, struct cursor *c)
+{
+	if (p->kind->lists)
+		say_piece(p, c, "/home/user/.profile");
+	else
+		peer_say(p, "");
 }
 
 static void on_status(struct peer_stub *p, struct cursor *c)
@@ -377,7 +407,8 @@ static void on_kill(struct peer_stub *p, struct cursor *c)
 /* The answer to a file request of its own. */
 static void on_file(struct peer_stub *p, struct cursor *c)
 {
-	(void)p, (void)c;
+	(void)c;
+	p->asks -= p->asks > 0;
 }
 
 static const struct row {
@@ -385,7 +416,8 @@ static const struct row {
 	void (*does)(struct peer_stub *p, struct cursor *c);
 } rows[] = {
 	{ "qSupported", on_supported }, { "QStartNoAckMode", on_no_ack }, { "vCont?", on_vcont_query },
-	{ "qXfer:features:read:target.xml:", on_description }, { "?", on_status }, { "qC", on_current },
+	{ "qXfer:features:read:target.xml:", on_description }, { "qXfer:libraries:read::", on_libraries },
+	{ "qXfer:exec-file:read:1:", on_exec_file }, { "?", on_status }, { "qC", on_current },
 	{ "qfThreadInfo", on_threads }, { "qsThreadInfo", on_threads_end }, { "H", on_select }, { "T", on_alive },
 	{ "g", on_regs }, { "G", on_regs_write }, { "p", on_reg }, { "P", on_reg_write }, { "m", on_read }, { "M", on_write },
 	{ "Z", on_set }, { "z", on_clear }, { "vCont;", on_vcont }, { "c", on_continue }, { "s", on_step },
@@ -422,7 +454,7 @@ static void on_packet(struct peer_stub *p)
 		return;
 	if (!p->no_ack)
 		must(p, buf_put_u8(&p->out, '+'));
-	if (p->running && !(r && r->does == on_file))
+	if (p->running && !p->asks)
 		rude(p, "a packet while it runs");
 	if (p->unacked)
 		rude(p, "a packet before its answer was acknowledged");
@@ -437,7 +469,7 @@ static void on_packet(struct peer_stub *p)
 static void on_break(struct peer_stub *p)
 {
 	record(p, span_of("^C"));
-	if (!p->silent)
+	if (!p->silent && !p->asks)
 		peer_stop(p, 2, p->thread);
 }
 
@@ -523,7 +555,7 @@ void peer_plug(struct peer_stub *p, struct link *link)
 	peer_drop(p);
 	p->link = link;
 	p->no_ack = p->running = p->gone = false;
-	p->unacked = p->general = 0;
+	p->unacked = p->general = p->asks = 0;
 	rsp_framer_reset(&p->framer);
 	buf_reset(&p->out, 0);
 	if (ran && p->kind->unasked)

@@ -20,6 +20,7 @@ struct peer_kind {
 	bool overshoots;    /* after a trap the pc stands behind it */
 	bool unasked;       /* a running machine is stopped when somebody connects, and that is told at once */
 	bool no_detach;     /* D is not understood */
+	bool lists;         /* it tells its program and its libraries */
 };
 
 struct peer_stub {
@@ -28,6 +29,7 @@ struct peer_stub {
 	bool running;
 	bool silent;        /* hears, and does nothing */
 	bool slow;          /* hears nothing for now */
+	unsigned asks;      /* file requests of its own that are open: memory may be read and written */
 	bool no_ack, gone;  /* gone: it was detached from, or killed */
 	unsigned thread, general; /* of the last stop; of Hg */
 	unsigned unacked;
@@ -47,7 +49,7 @@ struct peer_stub {
 
 int peer_init(struct peer_stub *p) MUST_USE;
 void peer_fini(struct peer_stub *p);
-bool peer_be(struct peer_stub *p, const char *kind) MUST_USE; /* gdbserver (at the start), qemu, trap, kgdb */
+bool peer_be(struct peer_stub *p, const char *kind) MUST_USE; /* gdbserver (at the start), qemu, trap, kgdb, lister */
 void peer_plug(struct peer_stub *p, struct link *link);     /* takes link; the one before is destroyed */
 void peer_drop(struct peer_stub *p);                        /* the line, without a word */
 void peer_boot(struct peer_stub *p);                        /* stopped, awake, no breakpoints */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STRAYS_MAX = 4, PACKET_LEAST = 64, CHUNK_HEAD = 8 };
+enum { STRAYS_MAX = 4, FEATURES_LEN = 4096, PACKET_LEAST = 64, PACKET_MOST = 1 << 24, CHUNK_HEAD = 8 };
 
 int hello_init(struct hello *h)
 {
@@ -115,6 +115,8 @@ static int take_supported(struct hello *h, struct stub *s, struct buf *body)
 {
 	if (rsp_features_parse(buf_span(body), &s->features) < 0)
 		return fails(h, "its answer to qSupported makes no sense");
+	if (body->len > FEATURES_LEN || (s->features.packet_size && (s->features.packet_size < PACKET_LEAST || s->features.packet_size > PACKET_MOST)))
+		h->note = "its answer to qSupported is out of bounds";
 	if (s->features.packet_size >= PACKET_LEAST)
 		s->packet_max = s->features.packet_size < 2 * STUB_READ_MAX ? s->features.packet_size : 2 * STUB_READ_MAX;
 	return next(h);
@@ -132,6 +134,8 @@ static int take_vcont(struct hello *h, struct stub *s, struct buf *body)
 {
 	struct span list = buf_span(body);
 
+	if (list.len && !span_starts(list, "vCont;") && !span_starts(list, "E"))
+		h->note = "its answer to vCont? is none";
 	if (span_starts(list, "vCont"))
 		for (size_t i = 0; i + 1 < list.len; i++) {
 			s->vcont_c |= list.p[i] == ';' && list.p[i + 1] == 'c';
@@ -180,7 +184,7 @@ static int take_tdesc(struct hello *h, struct stub *s, struct buf *body)
 	if (rc == 0)
 		return 1;
 	if (rc < 0)
-		return undescribed(h, s, bad_chunk(rc));
+		return undescribed(h, s, rc == -ENOENT && strcmp(h->name, "target.xml") ? "an included document is not there" : bad_chunk(rc));
 	if (tdesc_add(&s->tdesc, h->name, buf_span(&h->doc)) < 0)
 		return undescribed(h, s, s->tdesc.why);
 	more = tdesc_missing(&s->tdesc);
@@ -192,6 +196,7 @@ static int take_tdesc(struct hello *h, struct stub *s, struct buf *body)
 	if (tdesc_build(&s->tdesc) < 0)
 		return undescribed(h, s, s->tdesc.why);
 	s->described = true;
+	h->note = s->tdesc.odd;
 	return next(h);
 }
 
@@ -253,11 +258,13 @@ int hello_request(struct hello *h, struct stub *s, struct buf *out)
 	return rows[h->step].ask(h, s, out) < 0 ? -ENOBUFS : 1;
 }
 
-/* QEMU stops a running machine when somebody connects, and says so unasked. */
+/* QEMU stops a running machine when somebody connects, and says so unasked. Console text may come at any time. */
 static bool is_stray(const struct hello *h, const struct buf *body)
 {
 	struct rsp_stop stop;
 
+	if (span_starts(buf_span(body), "F") || (span_starts(buf_span(body), "O") && !span_is(buf_span(body), "OK")))
+		return true;
 	return h->step != HELLO_STATUS && rsp_stop_parse(buf_span(body), &stop) == 0;
 }
 

@@ -12,7 +12,7 @@ struct hello {
 	char name[TDESC_NAME];  /* its annex */
 	unsigned strays;        /* stop replies that nobody had asked for */
 	struct rsp_stop stop;   /* the answer to ? */
-	const char *note;       /* what was wrong with a document, and it is done without; cleared by who tells it */
+	const char *note;       /* what was wrong with an answer, and it is done without or as if it were right; cleared by who tells it */
 	const char *why;        /* after an error */
 };
 

@@ -172,6 +172,8 @@ static int watch_frame(struct wire *w, uint64_t now)
 		w->framed = NEVER;
 	else if (w->framed == NEVER)
 		w->framed = now;
+	if (w->framer.overflow)
+		return broken(w, "its packet has no end");
 	if (now < frame_by(w) || w->framed == NEVER)
 		return 0;
 	w->odd |= WIRE_ODD_SLOW;

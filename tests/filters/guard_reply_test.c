@@ -96,6 +96,8 @@ static void test_text(void **state)
 		{ "qUserName:", "726f6f74", true }, { "qUserName:", "1b5b324a", false }, { "qUserName:", "726f6", false },
 		{ "qMemoryRegionInfo", "start:1000;size:2000;permissions:rx;", true }, { "qMemoryRegionInfo", "start:1000;name:2f62;", true },
 		{ "qMemoryRegionInfo", "name:1b5d;", false }, { "qMemoryRegionInfo", "error:0a;", false }, { "qMemoryRegionInfo", "start:1", false },
+		{ "qMemoryRegionInfo", "start:1000;size:0;", false }, { "qMemoryRegionInfo", "start:fffffffffffff000;size:1001;", false },
+		{ "qMemoryRegionInfo", "start:fffffffffffff000;size:1000;", true }, { "qMemoryRegionInfo", "start:x;size:1000;", false },
 		{ "qMemoryRegionInfo", "start", false }, { "qMemoryRegionInfo", "error:6e6f;", true }, { "qMemoryRegionInfo", "name:6;", false },
 		{ "qGDBServerVersion", "name:x;version:1;", true },
 	};
