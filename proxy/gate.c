@@ -64,6 +64,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.run_on_disconnect = gt->config->on_disconnect == ON_DISCONNECT_RUN,
 		.max_clients = gt->config->max_clients,
 		.audit = &g->audit,
+		.sandbox = g->sandbox,
 	});
 }
 

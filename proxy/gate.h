@@ -9,7 +9,7 @@
 
 struct recording;
 
-enum { GATE_SESSIONS = 512 }; /* at once, of all targets */
+enum { GATE_SESSIONS = 512, GATE_SANDBOX = 160 }; /* at once, of all targets */
 
 struct gate_target {
 	struct gate *gate;
@@ -30,6 +30,7 @@ struct gate {
 	size_t sessions;                     /* living */
 	uint64_t last_id;
 	uint64_t calls;                      /* dialled, of all targets: their numbers in the recording */
+	char sandbox[GATE_SANDBOX];          /* how the process is confined, for clients who ask; its owner fills it in */
 	bool closing, recording_told;        /* told: that it ended by an error */
 };
 

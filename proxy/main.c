@@ -33,6 +33,7 @@ static int serve(struct config *c)
 		gate_fini(&g);
 		return fail(why);
 	}
+	sandbox_show(&s, g.sandbox, sizeof g.sandbox);
 	rc = loop_serve(&g);
 	gate_fini(&g);
 	if (rc == -ENOMEM)

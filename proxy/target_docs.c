@@ -17,7 +17,7 @@ void target_docs_fini(struct target *t)
 	buf_fini(&t->doc.bytes);
 }
 
-static bool keeps_paths(const struct session *s)
+bool target_keeps_paths(const struct session *s)
 {
 	return s->who.latch ? latch_paths(s->who.latch, s->who.policy) : s->who.policy->paths;
 }
@@ -41,11 +41,11 @@ bool target_tell_doc(struct target *t, struct session *s)
 {
 	int obj = guard_object_of(s->cmd.text);
 
-	if (obj < 0) {
+	if (obj < 0 || (obj == GUARD_EXEC_FILE && !target_keeps_paths(s))) {
 		session_unsupported(s);
 		return true;
 	}
-	if (!t->doc.known || t->doc.obj != obj || t->doc.paths != keeps_paths(s) || !span_is(s->cmd.annex, t->doc.annex))
+	if (!t->doc.known || t->doc.obj != obj || t->doc.paths != target_keeps_paths(s) || !span_is(s->cmd.annex, t->doc.annex))
 		return false;
 	target_say_piece(s, buf_span(&t->doc.bytes));
 	return true;
@@ -59,7 +59,7 @@ bool target_wants_doc(struct target *t, const struct session *s)
 		return false;
 	t->doc.known = false;
 	t->doc.obj = guard_object_of(s->cmd.text);
-	t->doc.paths = keeps_paths(s);
+	t->doc.paths = target_keeps_paths(s);
 	memcpy(t->doc.annex, annex.p, annex.len);
 	t->doc.annex[annex.len] = 0;
 	return t->doc.obj >= 0;

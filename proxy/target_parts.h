@@ -48,6 +48,7 @@ void target_docs_fini(struct target *t);
 bool target_tell_doc(struct target *t, struct session *s) MUST_USE;
 bool target_wants_doc(struct target *t, const struct session *s) MUST_USE;
 void target_take_doc(struct target *t, struct session *s);
+bool target_keeps_paths(const struct session *s); /* may it be told where the target's files are? Else it is told of no program */
 void target_say_piece(struct session *s, struct span doc);
 
 /* What was wrong with what the target sent: to the log and the audit. */

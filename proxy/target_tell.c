@@ -31,7 +31,7 @@ static unsigned offered(const struct target *t, const struct session *s)
 	for (size_t i = 0; i < sizeof granted / sizeof *granted; i++)
 		if (!policy_grants(s->who.policy, granted[i].effect))
 			can &= ~granted[i].can;
-	if (s->who.latch && s->who.latch->secure)
+	if (!target_keeps_paths(s))
 		can &= ~(unsigned)RSP_CAN_EXEC_FILE;
 	if (s->dialect.lldb)
 		can &= ~(unsigned)RSP_CAN_BINARY_UPLOAD;
