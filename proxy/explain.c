@@ -148,10 +148,12 @@ static bool explain_cmd(const struct policy *p, const struct rsp_cmd *cmd, FILE 
 	return whole.verdict == VERDICT_ALLOW;
 }
 
-static bool explain_packet(const struct policy *p, struct buf *body, FILE *to)
+static bool explain_packet(const struct policy *p, const struct latch *latch, struct buf *body, FILE *to)
 {
 	static struct rsp_cmd cmd; /* large */
 	char shown[256];
+	const char *refused;
+	struct judgement j;
 	bool allowed;
 
 	if (rsp_cmd_parse(buf_data(body), body->len, &cmd) < 0) {
@@ -159,14 +161,18 @@ static bool explain_packet(const struct policy *p, struct buf *body, FILE *to)
 		return false;
 	}
 	monitor_take(&cmd);
-	allowed = policy_judge(p, &cmd).verdict == VERDICT_ALLOW;
-	fprintf(to, "%s: %s by policy %s\n", rsp_cmd_show(&cmd, shown, sizeof shown), allowed ? "allowed" : "denied", p->name);
+	j = policy_judge(p, &cmd);
+	allowed = j.verdict == VERDICT_ALLOW;
+	refused = allowed ? latch_refuses(latch, p, &cmd, j) : NULL;
+	fprintf(to, "%s: %s by policy %s\n", rsp_cmd_show(&cmd, shown, sizeof shown), allowed && !refused ? "allowed" : "denied", p->name);
+	if (refused)
+		fprintf(to, "  policy would allow it, but: %s\n", refused);
 	if (cmd.op == RSP_OP_UNKNOWN)
 		fprintf(to, "  it is not a packet that kdgate knows\n");
-	return explain_cmd(p, &cmd, to);
+	return explain_cmd(p, &cmd, to) && !refused;
 }
 
-int explain_packets(const struct policy *p, char *const *packets, size_t n, FILE *to)
+int explain_packets(const struct policy *p, const struct latch *latch, char *const *packets, size_t n, FILE *to)
 {
 	struct buf body;
 	int denied = 0;
@@ -180,7 +186,7 @@ int explain_packets(const struct policy *p, char *const *packets, size_t n, FILE
 		fits = put_body(&body, packets[i]) == 0;
 		if (!fits)
 			fprintf(to, "%.40s...: denied\n  it is too long to be a packet\n", packets[i]);
-		if (!fits || !explain_packet(p, &body, to))
+		if (!fits || !explain_packet(p, latch, &body, to))
 			denied = 1;
 	}
 	buf_fini(&body);

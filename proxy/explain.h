@@ -2,14 +2,14 @@
 #ifndef PROXY_EXPLAIN_H
 #define PROXY_EXPLAIN_H
 
-#include "filters/policy.h"
+#include "filters/latch.h"
 
 #include <stdio.h>
 
 enum { EXPLAIN_PACKET = 65536 };
 
 /* Each as on the wire, with or without its frame; "monitor TEXT"; "ctrl-c". 0: all allowed; 1: one is denied, or is none;
- * -ENOMEM. */
-int explain_packets(const struct policy *p, char *const *packets, size_t n, FILE *to) MUST_USE;
+ * -ENOMEM. latch NULL: not secure. */
+int explain_packets(const struct policy *p, const struct latch *latch, char *const *packets, size_t n, FILE *to) MUST_USE;
 
 #endif

@@ -77,8 +77,9 @@ static int on_check(struct options *o)
 
 static int on_explain(struct options *o)
 {
+	struct latch latch = { .secure = o->config.secure };
 	int at = config_policy_find(&o->config, o->policy);
-	int rc = at < 0 ? -ENOENT : explain_packets(&o->config.policies[at], o->packets, o->packets_n, stdout);
+	int rc = at < 0 ? -ENOENT : explain_packets(&o->config.policies[at], &latch, o->packets, o->packets_n, stdout);
 
 	return rc < 0 ? fail(rc == -ENOENT ? "no such policy" : "out of memory") : rc;
 }

@@ -1,7 +1,8 @@
 """bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
 
 Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
-    bench.py [--out build/bench.json] [--quick] [--only rtt,dump,instructions,idle] [--rounds N]
+    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle] [--rounds N]
+KDGATE_BEFORE names another kdgate, of an earlier commit, that is measured beside this one in the same run.
 """
 import argparse
 import json
@@ -25,6 +26,7 @@ from gate import free_port, until  # noqa: E402
 KDGATE = os.environ.get("KDGATE", str(ROOT / "build" / "kdgate"))
 SIZES = (4, 64, 2048)
 WAYS = ("direct", "socat", "kdgate")
+BEFORE = os.environ.get("KDGATE_BEFORE")
 
 
 class Figures:
@@ -80,9 +82,9 @@ class Setting:
         self.running.append(Relay(words, open(self.dir / "socat.log", "w")).started(lambda: listens(own), "socat"))
         return own
 
-    def kdgate(self, port, *options, before=()):
+    def kdgate(self, port, *options, before=(), program=KDGATE):
         own = free_port()
-        words = [*before, KDGATE, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug",
+        words = [*before, program, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug",
                  "--audit", str(self.dir / "audit.jsonl"), "--on-disconnect", "stay"]
         relay = Relay([*words, *options], open(self.dir / "kdgate.log", "w")).started(lambda: listens(own), "kdgate")
         self.running.append(relay)
@@ -147,6 +149,27 @@ def bench_rtt(setting, figures, args):
                 figures.add(f"rtt.{what}", value, way=way, bytes=size, to_direct=round(value / base["direct"], 3), to_socat=round(value / base["socat"], 3))
             figures.add("rtt.added_us", p50 - direct, way=way, bytes=size)
     table(["m", "p50 us", "p99 us", "MB/s", "added us", "x direct", "x socat"], rows)
+
+
+def bench_confined(setting, figures, args):
+    """What confinement costs, and with an earlier kdgate, what all that came since does: each round has every way, in another order."""
+    count, rounds = (200, 2) if args.quick else (4000, 2 * args.rounds)
+    ports = {"confined": setting.kdgate(sim_stub(setting))[0], "unconfined": setting.kdgate(sim_stub(setting), "--sandbox", "off")[0]}
+    if BEFORE:
+        ports["before"] = setting.kdgate(sim_stub(setting), program=BEFORE)[0]
+    ways, took = list(ports), {}
+    for r in range(rounds):
+        for way in ways[r % len(ways):] + ways[:r % len(ways)]:
+            for size, line in rtt(ports[way], count).items():
+                took.setdefault((way, size), []).append(line["p50_us"])
+    print(f"Round trips of m through kdgate, {rounds} x {count} each: confined, not confined{', and an earlier kdgate' if BEFORE else ''}\n")
+    rows, last = [], ways[-1]
+    for size in SIZES:
+        for way in ways:
+            mid, best, base = statistics.median(took[way, size]), min(took[way, size]), statistics.median(took[last, size])
+            rows.append([f"{size} bytes, {way}", mid, best, mid / base, best / min(took[last, size])])
+            figures.add("confined.p50_us", mid, way=way, bytes=size, best=round(best, 2), **{f"to_{last}": round(mid / base, 3)})
+    table(["m", "p50 us, median", "p50 us, best", f"x {last}", f"best x {last}"], rows)
 
 
 def qemu(setting):
@@ -239,7 +262,7 @@ def bench_idle(setting, figures, args):
     table(["idle", "value"], rows)
 
 
-BENCHES = {"rtt": (bench_rtt, "socat"), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, "")}
+BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, "")}
 
 
 def main():

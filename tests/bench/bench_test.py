@@ -10,9 +10,9 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 KDGATE = os.environ.get("KDGATE", str(HERE.parents[1] / "build" / "kdgate"))
-WANTED = {"rtt": {"rtt.p50_us", "rtt.p99_us", "rtt.mb_s", "rtt.added_us"}, "dump": {"dump.seconds"}, "instructions": {"instructions.per_packet"},
+WANTED = {"rtt": {"rtt.p50_us", "rtt.p99_us", "rtt.mb_s", "rtt.added_us"}, "confined": {"confined.p50_us"}, "dump": {"dump.seconds"}, "instructions": {"instructions.per_packet"},
           "idle": {"idle.rss_before_kib", "idle.rss_kib", "idle.rss_each_kib", "idle.cpu_seconds"}}
-NEEDS = {"rtt": ["socat"], "dump": ["socat", "gdb", "qemu-system-x86_64"], "instructions": ["valgrind"], "idle": []}
+NEEDS = {"rtt": ["socat"], "confined": [], "dump": ["socat", "gdb", "qemu-system-x86_64"], "instructions": ["valgrind"], "idle": []}
 
 
 @pytest.mark.skipif(KDGATE == "none", reason="KDGATE=none")

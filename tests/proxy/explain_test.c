@@ -80,7 +80,7 @@ static char *explain(const struct policy *p, const char *packet, int want)
 	FILE *to = open_memstream(&text, &size);
 
 	snprintf(copy, sizeof copy, "%s", packet);
-	assert_int_equal(explain_packets(p, packets, 1, to), want);
+	assert_int_equal(explain_packets(p, NULL, packets, 1, to), want);
 	fclose(to);
 	return text;
 }
@@ -163,10 +163,30 @@ static void test_several(void **state)
 	FILE *to = open_memstream(&text, &size);
 
 	(void)state;
-	assert_int_equal(explain_packets(policy_builtin("observe"), packets, 3, to), 1);
-	assert_int_equal(explain_packets(policy_builtin("observe"), packets, 1, to), 0);
-	assert_int_equal(explain_packets(policy_builtin("debug"), packets, 3, to), 0);
+	assert_int_equal(explain_packets(policy_builtin("observe"), NULL, packets, 3, to), 1);
+	assert_int_equal(explain_packets(policy_builtin("observe"), NULL, packets, 1, to), 0);
+	assert_int_equal(explain_packets(policy_builtin("debug"), NULL, packets, 3, to), 0);
 	fclose(to);
+	free(text);
+}
+
+/* Policy grants all of these; secure mode does not. */
+static void test_secure(void **state)
+{
+	static const struct latch secure = { .secure = true };
+	char file[] = "vFile:open:2f,0,0", monitor[] = "monitor info", read[] = "m0,4", *packets[] = { file, monitor, read }, *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_int_equal(explain_packets(policy_builtin("full"), NULL, packets, 3, to), 0);
+	assert_int_equal(explain_packets(policy_builtin("full"), &secure, packets + 2, 1, to), 0);
+	assert_int_equal(fflush(to), 0);
+	assert_null(strstr(text, "denied"));
+	assert_int_equal(explain_packets(policy_builtin("full"), &secure, packets, 1, to), 1);
+	assert_int_equal(explain_packets(policy_builtin("full"), &secure, packets + 1, 1, to), 1);
+	fclose(to);
+	assert_non_null(strstr(text, ": denied by policy full\n  policy would allow it, but: "));
 	free(text);
 }
 
@@ -179,7 +199,7 @@ static void test_too_long(void **state)
 	(void)state;
 	memset(packet, 'm', EXPLAIN_PACKET + 1);
 	packet[EXPLAIN_PACKET + 1] = 0;
-	assert_int_equal(explain_packets(policy_builtin("full"), packets, 1, to), 1);
+	assert_int_equal(explain_packets(policy_builtin("full"), NULL, packets, 1, to), 1);
 	fclose(to);
 	assert_non_null(strstr(text, "too long to be a packet"));
 	free(text);
@@ -190,7 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_reasons),  cmocka_unit_test(test_says_what_is_done),
-		cmocka_unit_test(test_several), cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_several), cmocka_unit_test(test_secure), cmocka_unit_test(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
