@@ -174,7 +174,7 @@ static void test_several(void **state)
 static void test_secure(void **state)
 {
 	static const struct latch secure = { .secure = true };
-	char file[] = "vFile:open:2f,0,0", monitor[] = "monitor info", read[] = "m0,4", *packets[] = { file, monitor, read }, *text = NULL;
+	char program[] = "vRun;2f", monitor[] = "monitor info", read[] = "m0,4", *packets[] = { program, monitor, read }, *text = NULL;
 	size_t size = 0;
 	FILE *to = open_memstream(&text, &size);
 
