@@ -12,6 +12,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 #define HEAD "<?xml version=\"1.0\"?>\n"
+#define NOWHERE GUARD_NOWHERE
 
 static struct buf out;
 static struct guard_doc_news news;
@@ -56,19 +57,21 @@ static const struct vector {
 	  "<library name='libc.so.6'><segment address='0x10000000'/><segment address='4096'/></library>\n"
 	  "<library name='b'><section address='0X00fF'/></library></library-list>",
 	  "<library-list version=\"1.0\">\n"
-	  "  <library name=\"libc.so.6\">\n    <segment address=\"0x10000000\"/>\n    <segment address=\"0x1000\"/>\n  </library>\n"
-	  "  <library name=\"b\">\n    <section address=\"0xff\"/>\n  </library>\n"
-	  "</library-list>\n", 0 },
+	  "  <library name=\"" NOWHERE "libc.so.6\">\n    <segment address=\"0x10000000\"/>\n    <segment address=\"0x1000\"/>\n  </library>\n"
+	  "  <library name=\"" NOWHERE "b\">\n    <section address=\"0xff\"/>\n  </library>\n"
+	  "</library-list>\n", 2 },
+	{ "<library-list><library name='" NOWHERE "libc.so.6'><segment address='1'/></library></library-list>",
+	  "<library-list version=\"1.0\">\n  <library name=\"" NOWHERE "libc.so.6\">\n    <segment address=\"0x1\"/>\n  </library>\n</library-list>\n", 0 },
 	/* a name, attributes and elements that nobody knows, text, one kind of place and then another */
 	{ "<library-list x='1'>t<library name='/lib/a&amp;b' build-id='f'><segment address='1' size='9'><deep><segment address='5'/></deep></segment>"
 	  "<section address='2'/><segment address='3'>t</segment></library><segment address='7'/></library-list>",
-	  "<library-list version=\"1.0\">\n  <library name=\"a_b\">\n    <segment address=\"0x1\"/>\n    <segment address=\"0x3\"/>\n  </library>\n"
+	  "<library-list version=\"1.0\">\n  <library name=\"" NOWHERE "a_b\">\n    <segment address=\"0x1\"/>\n    <segment address=\"0x3\"/>\n  </library>\n"
 	  "</library-list>\n", 9 },
 	/* libraries that no debugger could use */
 	{ "<library-list><library name='a'/><library><segment address='1'/></library><library name=''><segment address='1'/></library>"
 	  "<library name='b'><segment address='-1'/><segment/><section address='0x10000000000000000'/></library>"
 	  "<library name='c'><segment address=''/><section address='1'/></library></library-list>",
-	  "<library-list version=\"1.0\">\n  <library name=\"c\">\n    <section address=\"0x1\"/>\n  </library>\n</library-list>\n", 8 },
+	  "<library-list version=\"1.0\">\n  <library name=\"" NOWHERE "c\">\n    <section address=\"0x1\"/>\n  </library>\n</library-list>\n", 11 },
 	{ "<library-list xmlns:xi='http://www.w3.org/2001/XInclude'><xi:include href='file:///etc/passwd'/></library-list>",
 	  "<library-list version=\"1.0\">\n</library-list>\n", 2 },
 	{ "", NULL, 0 },
@@ -91,13 +94,15 @@ static const struct vector svr4[] = {
 	  "<library name='libc.so.6' lm='0x7ffff7fbb160' l_addr='0x7ffff7d8a000' l_ld='0x7ffff7f5fbc0' lmid='0x7ffff7ffd020'/>"
 	  "<library name='ld.so' lm='1' l_addr='0' l_ld='0xffffffffffffffff'></library></library-list-svr4>",
 	  "<library-list-svr4 version=\"1.0\" main-lm=\"0x7ffff7ffe2c0\">\n"
-	  "  <library name=\"libc.so.6\" lm=\"0x7ffff7fbb160\" l_addr=\"0x7ffff7d8a000\" l_ld=\"0x7ffff7f5fbc0\" lmid=\"0x7ffff7ffd020\"/>\n"
-	  "  <library name=\"ld.so\" lm=\"0x1\" l_addr=\"0x0\" l_ld=\"0xffffffffffffffff\"/>\n</library-list-svr4>\n", 0 },
+	  "  <library name=\"" NOWHERE "libc.so.6\" lm=\"0x7ffff7fbb160\" l_addr=\"0x7ffff7d8a000\" l_ld=\"0x7ffff7f5fbc0\" lmid=\"0x7ffff7ffd020\"/>\n"
+	  "  <library name=\"" NOWHERE "ld.so\" lm=\"0x1\" l_addr=\"0x0\" l_ld=\"0xffffffffffffffff\"/>\n</library-list-svr4>\n", 2 },
+	{ "<library-list-svr4><library name='" NOWHERE "_' lm='1' l_addr='2' l_ld='3'/></library-list-svr4>",
+	  "<library-list-svr4 version=\"1.0\">\n  <library name=\"" NOWHERE "_\" lm=\"0x1\" l_addr=\"0x2\" l_ld=\"0x3\"/>\n</library-list-svr4>\n", 0 },
 	{ "<library-list-svr4 main-lm='here'><library lmid='x' l_ld='3' l_addr='2' lm='1' name='/tmp/x y'><segment address='1'/></library>"
 	  "<library name='b' lm='1' l_addr='2'/><library name='b' lm='1' l_ld='2'/><library name='b' l_addr='1' l_ld='2'/>"
 	  "<library lm='1' l_addr='1' l_ld='2'/><library name='' lm='1' l_addr='1' l_ld='2'/>"
 	  "<library name='b' lm='1' l_addr='z' l_ld='2'/></library-list-svr4>",
-	  "<library-list-svr4 version=\"1.0\">\n  <library name=\"x_y\" lm=\"0x1\" l_addr=\"0x2\" l_ld=\"0x3\"/>\n</library-list-svr4>\n", 10 },
+	  "<library-list-svr4 version=\"1.0\">\n  <library name=\"" NOWHERE "x_y\" lm=\"0x1\" l_addr=\"0x2\" l_ld=\"0x3\"/>\n</library-list-svr4>\n", 14 },
 	{ "<library-list version='1.0'/>", NULL, 0 },
 	{ "<library-list-svr4 version='2'/>", NULL, 0 },
 };
@@ -272,6 +277,39 @@ static void text_of_every_length(void **state)
 		}
 }
 
+/* In both lists, with directories and without: what does not fit is cut behind the directory that is nowhere. */
+static void names_of_every_length(void **state)
+{
+	static const struct {
+		enum guard_object obj;
+		const char *head, *tail;
+	} v[] = {
+		{ GUARD_LIBRARIES, "<library-list><library name='", "'><segment address='1'/></library></library-list>" },
+		{ GUARD_LIBRARIES_SVR4, "<library-list-svr4><library name='", "' lm='1' l_addr='2' l_ld='3'/></library-list-svr4>" },
+	};
+	static const char *const heads[] = { "", "/", NOWHERE, "/lib/", "../" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(v) * 2; i++)
+		for (size_t h = 0; h < COUNT(heads); h++)
+			for (int n = 1; n < 300; n++) {
+				bool kept = h && h < 4 && (h == 2 || i % 2) && strlen(heads[h]) + (size_t)n < GUARD_NAME;
+				char doc[500], name[400];
+
+				snprintf(name, sizeof name, "name=\"%s%0*d", kept ? heads[h] : NOWHERE, n, 0);
+				name[6 + GUARD_NAME - 1] = 0;
+				snprintf(doc, sizeof doc, "%s%s%0*d%s", v[i / 2].head, heads[h], n, 0, v[i / 2].tail);
+				how.paths = i % 2;
+				assert_int_equal(rewrite(v[i / 2].obj, doc), 0);
+				assert_int_equal(buf_put_u8(&out, 0), 0);
+				assert_non_null(strstr((const char *)buf_data(&out), name));
+				buf_cut(&out, out.len - 1);
+				assert_int_equal(news.changed, !kept);
+				settled(v[i / 2].obj);
+			}
+	how.paths = false;
+}
+
 static void cut_text_counts(void **state)
 {
 	char doc[600];
@@ -326,10 +364,10 @@ static void exec_files(void **state)
 	assert_int_equal(rewrite(GUARD_EXEC_FILE, ""), 0);
 	assert_int_equal(out.len, 0);
 	assert_int_equal(rewrite(GUARD_EXEC_FILE, "/usr/bin/sleep"), 0);
-	assert_true(span_is(buf_span(&out), "sleep") && news.changed == 1);
+	assert_true(span_is(buf_span(&out), NOWHERE "sleep") && news.changed == 1);
 	settled(GUARD_EXEC_FILE);
 	assert_int_equal(rewrite(GUARD_EXEC_FILE, "/tmp/\xc3\xa9"), 0);
-	assert_true(span_is(buf_span(&out), "__"));
+	assert_true(span_is(buf_span(&out), NOWHERE "__"));
 	for (unsigned c = 0; c < 256; c++) {
 		char name[] = { '/', 'a', (char)c };
 		int rc = rewrite_bytes(GUARD_EXEC_FILE, name, sizeof name);
@@ -349,6 +387,8 @@ static void exec_files_have_a_length(void **state)
 	memset(name, 'a', sizeof name);
 	assert_int_equal(rewrite_bytes(GUARD_EXEC_FILE, name, 4096), 0);
 	assert_int_equal(out.len, GUARD_NAME - 1);
+	assert_true(span_starts(buf_span(&out), NOWHERE "aaa"));
+	settled(GUARD_EXEC_FILE);
 	refused(rewrite_bytes(GUARD_EXEC_FILE, name, 4097), -E2BIG);
 }
 
@@ -472,6 +512,7 @@ int main(void)
 		cmocka_unit_test(long_documents),
 		cmocka_unit_test(no_room),
 		cmocka_unit_test(text_of_every_length),
+		cmocka_unit_test(names_of_every_length),
 		cmocka_unit_test(cut_text_counts),
 		cmocka_unit_test(handles),
 		cmocka_unit_test(every_byte_as_text),

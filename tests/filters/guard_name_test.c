@@ -24,8 +24,15 @@ static bool name_of(const void *name, size_t n, size_t size, bool paths)
 static const struct vector {
 	const char *in;
 	size_t n;
-	const char *base, *path; /* path NULL: the same as base */
+	const char *base, *path; /* base: behind GUARD_NOWHERE; path NULL: the same */
 } vectors[] = {
+	{ NAME(GUARD_NOWHERE "x"), "x", GUARD_NOWHERE "x" },
+	{ NAME(GUARD_NOWHERE "_"), "_", GUARD_NOWHERE "_" },
+	{ NAME(GUARD_NOWHERE), "_", "/nonexistent" },
+	{ NAME(GUARD_NOWHERE "../x"), "x", NULL },
+	{ NAME(GUARD_NOWHERE "a/x"), "x", GUARD_NOWHERE "a/x" },
+	{ NAME(GUARD_NOWHERE "-x"), "_x", GUARD_NOWHERE "-x" },
+	{ NAME("nonexistent/x"), "x", NULL },
 	{ NAME("libc.so.6"), "libc.so.6", NULL },
 	{ NAME("A-Z_a.z+0@9=x"), "A-Z_a.z+0@9=x", NULL },
 	{ NAME("/lib/libc.so.6"), "libc.so.6", "/lib/libc.so.6" },
@@ -96,9 +103,17 @@ static const struct vector {
 	{ NAME("\xff"), "_", NULL },
 };
 
+static const char *wanted(const struct vector *v, bool paths)
+{
+	static char name[GUARD_NAME];
+
+	snprintf(name, sizeof name, "%s%s", paths && v->path ? "" : GUARD_NOWHERE, paths && v->path ? v->path : v->base);
+	return name;
+}
+
 static void one(const struct vector *v, bool paths)
 {
-	const char *want = paths && v->path ? v->path : v->base;
+	const char *want = wanted(v, paths);
 	bool same = v->n == strlen(want) && !memcmp(v->in, want, v->n), changed = name_of(v->in, v->n, sizeof out, paths);
 
 	if (strcmp(out, want) || changed == same)
@@ -114,11 +129,30 @@ static void hard_names(void **state)
 	}
 }
 
-static bool is_base_name(const char *name)
+/* A name alone, in the directory that is nowhere. */
+static bool is_reduced(const char *name)
 {
 	static const char stay[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-@=";
+	const char *last = name + strlen(GUARD_NOWHERE);
 
-	return *name && *name != '-' && *name != '.' && !name[strspn(name, stay)];
+	return span_starts(span_of(name), GUARD_NOWHERE) && *last && *last != '-' && *last != '.' && !last[strspn(last, stay)];
+}
+
+/* Absolute, and no part of it is empty or leads elsewhere. */
+static bool is_path(const char *name)
+{
+	const char *part = name[0] == '/' ? name : name + 2;
+
+	if (name[0] != '/' && (name[1] != ':' || !strchr("/\\", *part)))
+		return false;
+	while (*part) {
+		size_t n = strcspn(++part, "/\\");
+
+		if (!n || (n <= 2 && !strncmp(part, "..", n)))
+			return false;
+		part += n;
+	}
+	return true;
 }
 
 static void settled(size_t size, bool paths)
@@ -137,7 +171,7 @@ static void cut_at_every_byte_and_told_again(void **state)
 		for (size_t n = 0; n <= vectors[i].n; n++)
 			for (int paths = 0; paths < 2; paths++) {
 				name_of(vectors[i].in, n, sizeof out, paths);
-				assert_true(is_base_name(out) || (paths && (out[0] == '/' || out[1] == ':')));
+				assert_true(is_reduced(out) || (paths && is_path(out)));
 				settled(sizeof out, paths);
 			}
 }
@@ -147,17 +181,20 @@ static void every_byte_alone_and_within(void **state)
 	(void)state;
 	for (unsigned c = 0; c < 256; c++) {
 		char alone[] = { (char)c }, within[] = { '/', 'a', (char)c, 'b' };
+		bool kept = c >= 0x20 && c <= 0x7e && c != '\\';
 
 		name_of(alone, 1, sizeof out, true);
-		assert_true(is_base_name(out));
+		assert_true(is_reduced(out));
 		name_of(within, 4, sizeof out, false);
-		assert_true(is_base_name(out));
+		assert_true(is_reduced(out));
 		name_of(within, 4, sizeof out, true);
-		assert_int_equal(out[0] == '/', c >= 0x20 && c <= 0x7e && c != '\\');
+		assert_int_equal(is_reduced(out), !kept);
+		assert_int_equal(!memcmp(out, "/a", 2), kept);
 		settled(sizeof out, true);
 	}
 }
 
+/* The end of a name is cut, never the directory in front of it. */
 static void long_ones(void **state)
 {
 	static char name[10000];
@@ -165,25 +202,48 @@ static void long_ones(void **state)
 	(void)state;
 	memset(name, 'a', sizeof name);
 	assert_true(name_of(name, sizeof name, sizeof out, false));
-	assert_int_equal(strlen(out), GUARD_NAME - 1);
+	assert_true(is_reduced(out) && strlen(out) == GUARD_NAME - 1);
 	settled(sizeof out, false);
 	memcpy(name, "/b/", 3);
 	assert_true(name_of(name, sizeof name, sizeof out, true));
-	assert_true(is_base_name(out) && strlen(out) == GUARD_NAME - 1);
+	assert_true(is_reduced(out) && strlen(out) == GUARD_NAME - 1);
+	settled(sizeof out, true);
 	assert_false(name_of(name, GUARD_NAME - 1, sizeof out, true));
 	assert_int_equal(strlen(out), GUARD_NAME - 1);
-	assert_true(name_of(name, GUARD_NAME, sizeof out, true));
-	assert_int_equal(strlen(out), GUARD_NAME - 3);
+	assert_true(name_of(name, GUARD_NAME, sizeof out, true)); /* a path that does not fit is reduced, not cut */
+	assert_true(is_reduced(out) && strlen(out) == GUARD_NAME - 1);
+}
+
+/* With the end of what fits, and one more. */
+static void so_long_and_no_longer(void **state)
+{
+	static const size_t head = sizeof GUARD_NOWHERE - 1;
+	char name[GUARD_NAME + 2];
+
+	(void)state;
+	memset(name, 'a', sizeof name);
+	memcpy(name, GUARD_NOWHERE, head);
+	for (size_t size = 16; size <= GUARD_NAME; size++)
+		for (int paths = 0; paths < 2; paths++) {
+			assert_false(name_of(name, size - 1, size, paths));
+			assert_int_equal(strlen(out), size - 1);
+			assert_true(name_of(name, size, size, paths));
+			assert_int_equal(strlen(out), size - 1);
+			assert_true(is_reduced(out));
+			assert_true(name_of(name + head, size - 1 - head, size, paths));
+			assert_memory_equal(out, name, size - 1);
+		}
 }
 
 static void nothing_is_written_behind(void **state)
 {
 	(void)state;
-	for (size_t size = 2; size < 20; size++)
+	for (size_t size = 16; size < 40; size++)
 		for (size_t i = 0; i < COUNT(vectors); i++)
 			for (int paths = 0; paths < 2; paths++) {
 				name_of(vectors[i].in, vectors[i].n, size, paths);
 				assert_in_range(strlen(out), 1, size - 1);
+				assert_true(is_reduced(out) || (paths && is_path(out)));
 				for (size_t at = size; at < sizeof out; at++)
 					assert_int_equal(out[at], '!');
 				settled(size, paths);
@@ -197,6 +257,7 @@ int main(void)
 		cmocka_unit_test(cut_at_every_byte_and_told_again),
 		cmocka_unit_test(every_byte_alone_and_within),
 		cmocka_unit_test(long_ones),
+		cmocka_unit_test(so_long_and_no_longer),
 		cmocka_unit_test(nothing_is_written_behind),
 	};
 
