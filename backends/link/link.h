@@ -59,6 +59,31 @@ struct link *link_stdio_new(int in_fd, int out_fd);
 int link_tcp_dial(struct link **lk, const char *host, const char *port) MUST_USE;
 int link_unix_dial(struct link **lk, const char *path) MUST_USE;
 
+/* How a serial line speaks. */
+struct serial_mode {
+	unsigned baud;
+	uint8_t bits;  /* 7 or 8 */
+	char parity;   /* 'n' 'e' 'o' */
+	uint8_t stops; /* 1 or 2 */
+	bool rtscts;
+};
+
+/* A serial line: /dev/ttyUSB0, /dev/serial/by-id/..., and pseudo-terminals, which have no mode. Held alone: TIOCEXCL and a lock,
+ * -EBUSY when another has it. Unplugged it is -ENODEV; whoever dials again finds it when it is back. attention is a BREAK;
+ * -EOPNOTSUPP where the device has none (pseudo-terminals, some USB ports). */
+int link_serial_dial(struct link **lk, const char *path, const struct serial_mode *mode) MUST_USE;
+
+/* Telnet over below (takes it, if not NULL is returned): bytes 0xff doubled, options answered, attention is BREAK. With a mode
+ * the far end is asked to be an RFC 2217 port of that mode (ser2net, labgrid), and BREAK is that protocol's. */
+struct link *link_telnet_new(struct link *below, const struct serial_mode *mode);
+
+/* Datagrams: what is sent at once is one datagram, what comes is taken in order of coming; too long a frame is -EMSGSIZE.
+ * Nothing is known of a far end that is not there but what ICMP says, which is passed over. */
+int link_udp_dial(struct link **lk, const char *host, const char *port) MUST_USE;
+
+/* The speed of a wire, both ways: ten bits a byte, at most so much on its way. Over a stream. */
+struct link *link_pace_new(struct link *below, unsigned baud);
+
 struct link *link_trace_new(struct link *below, FILE *to); /* to is borrowed: must outlive the stack */
 
 /* In memory, for tests: what one end sends the other receives. step 0: a packet link; else a stream, in pieces of at most
