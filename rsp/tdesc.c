@@ -25,6 +25,7 @@ void tdesc_clear(struct tdesc *t)
 	buf_reset(&t->xml, 0);
 	t->docs_n = t->regs_n = t->g_bytes = 0;
 	t->arch[0] = t->osabi[0] = t->why[0] = 0;
+	t->odd = NULL;
 }
 
 void tdesc_fini(struct tdesc *t)

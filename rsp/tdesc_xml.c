@@ -561,6 +561,7 @@ static void unbuilt(struct tdesc *t)
 	buf_reset(&t->xml, 0);
 	t->regs_n = t->g_bytes = 0;
 	t->arch[0] = t->osabi[0] = 0;
+	t->odd = NULL;
 }
 
 static int build(struct flat *f)
@@ -583,7 +584,6 @@ int tdesc_build(struct tdesc *t)
 
 	unbuilt(t);
 	t->why[0] = 0;
-	t->odd = NULL;
 	if (!f)
 		return say(t, -ENOMEM, "out of memory", "");
 	f->t = t;

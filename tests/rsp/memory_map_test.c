@@ -52,6 +52,33 @@ static const struct vector {
 	{ "<memory-map><memory type='ram' start='0' length='0x10000000000000000'/></memory-map>", NULL },
 };
 
+/* Two regions, from first to last byte each; the first is where the other is tried at. Length 0: from some byte, and none. */
+static const struct pair {
+	uint64_t start[2], length[2];
+	bool kept;
+} pairs[] = {
+	{ { 0x1000, 0x2000 }, { 0x1000, 0x1000 }, true }, /* they touch */
+	{ { 0x1000, 0x3000 }, { 0x1000, 0x1000 }, true },
+	{ { 0x1000, 0x1fff }, { 0x1000, 0x1000 }, false }, /* by one byte */
+	{ { 0x1000, 0x1fff }, { 0x1000, 1 }, false },
+	{ { 0x1000, 0xfff }, { 0x1000, 1 }, true },
+	{ { 0x1000, 0xfff }, { 0x1000, 2 }, false },
+	{ { 0x1000, 0x1000 }, { 0x1000, 0x1000 }, false }, /* the same */
+	{ { 0x1000, 0x1400 }, { 0x1000, 0x100 }, false },  /* one within the other: its middle, its beginning, its end */
+	{ { 0x1000, 0x1000 }, { 0x1000, 1 }, false },
+	{ { 0x1000, 0x1f00 }, { 0x1000, 0x100 }, false },
+	{ { 0, 0x1000 }, { UINT64_MAX, 1 }, false },       /* all but the last byte */
+	{ { 0, UINT64_MAX }, { UINT64_MAX, 1 }, true },
+	{ { 0xfffffffffffff000, UINT64_MAX }, { 0x1000, 1 }, false }, /* up to the end of all */
+	{ { 0xfffffffffffff000, 0 }, { 0x1000, 0x1000 }, true },
+	{ { 0xfffffffffffff000, 0 }, { 0x1000, 0xfffffffffffff000 }, true },
+	{ { 0xfffffffffffff000, 0 }, { 0x1000, 0xfffffffffffff001 }, false },
+	{ { 0x1000, 0x1800 }, { 0x1000, 0 }, true },       /* nothing is nowhere */
+	{ { 0x1000, 0 }, { 0x1000, 0 }, true },
+	{ { 0x1000, 0x1000 }, { 0, 0 }, true },
+	{ { 0, 0 }, { UINT64_MAX, 0 }, true },
+};
+
 static bool gave(const char *want)
 {
 	struct span s = buf_span(&out);
@@ -86,6 +113,59 @@ static void written_again(void **state)
 	assert_true(span_is(buf_span(&out), first));
 }
 
+static size_t put_region(char *to, const char *type, uint64_t start, uint64_t length)
+{
+	return (size_t)sprintf(to, "<memory type='%s' start='0x%llx' length='%llu'><property name='blocksize'>16</property></memory>", type,
+			       (unsigned long long)start, (unsigned long long)length);
+}
+
+/* In either order, and of whatever kind: a region that is not RAM overlaps as well. */
+static void two_regions(void **state)
+{
+	static const char *const types[] = { "ram", "rom", "flash" };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof pairs / sizeof *pairs; i++)
+		for (size_t k = 0; k < 9; k++) {
+			const struct pair *p = &pairs[i / 2];
+			char doc[512] = "<memory-map>";
+			size_t n = strlen(doc), first = i % 2;
+			int rc;
+
+			n += put_region(doc + n, types[k / 3], p->start[first], p->length[first]);
+			n += put_region(doc + n, types[k % 3], p->start[!first], p->length[!first]);
+			n += (size_t)sprintf(doc + n, "</memory-map>");
+			rc = rewrite(doc, n);
+			if (rc != (p->kept ? 0 : -EBADMSG) || (rc && out.len))
+				fail_msg("%s: %d", doc, rc);
+		}
+}
+
+/* So many that touch, from the last to the first; then one more, which touches nothing, overlaps, or is none at all. */
+static int many(size_t n, uint64_t start, uint64_t length)
+{
+	static char doc[TDESC_DOC_MAX];
+	size_t len = (size_t)sprintf(doc, "<memory-map>");
+
+	for (size_t i = n; i-- > 0;)
+		len += (size_t)sprintf(doc + len, "<memory type='ram' start='%zu' length='16'/>", i * 16);
+	len += (size_t)sprintf(doc + len, "<memory type='ram' start='%llu' length='%llu'/></memory-map>", (unsigned long long)start,
+			       (unsigned long long)length);
+	return memory_map_rewrite((struct span){ (const uint8_t *)doc, len }, &out);
+}
+
+static void so_many_and_no_more(void **state)
+{
+	(void)state;
+	assert_int_equal(many(511, 1 << 20, 1), 0);
+	assert_int_equal(many(512, 1 << 20, 0), 0);
+	assert_int_equal(many(512, 1 << 20, 1), -E2BIG);
+	assert_int_equal(out.len, 0);
+	assert_int_equal(many(600, 1 << 20, 1), -E2BIG);
+	for (uint64_t at = 0; at < 511; at++)
+		assert_int_equal(many(511, at * 16 + 15, 1), -EBADMSG);
+}
+
 static void too_long(void **state)
 {
 	static char doc[TDESC_DOC_MAX + 1];
@@ -105,7 +185,7 @@ static void too_long(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	return buf_init(&out, 4096);
+	return buf_init(&out, 65536);
 }
 
 static int tear_down(void **state)
@@ -120,6 +200,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_whole_and_cut),
 		cmocka_unit_test(written_again),
+		cmocka_unit_test(two_regions),
+		cmocka_unit_test(so_many_and_no_more),
 		cmocka_unit_test(too_long),
 	};
 

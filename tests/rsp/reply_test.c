@@ -219,6 +219,37 @@ static void long_words_are_cut(void **state)
 	memset(body + 2, 'w', sizeof body - 2);
 	assert_int_equal(rsp_reply_parse(guard_copy(body, sizeof body), sizeof body, &want, &r, NULL), 0);
 	assert_int_equal(r.bytes.len, RSP_ERROR_TEXT);
+	assert_true(r.cleaned);
+	for (size_t n = RSP_ERROR_TEXT - 1; n <= RSP_ERROR_TEXT + 1; n++) {
+		assert_int_equal(rsp_reply_parse(guard_copy(body, n + 2), n + 2, &want, &r, NULL), 0);
+		assert_int_equal(r.cleaned, n > RSP_ERROR_TEXT);
+	}
+}
+
+/* Of the words of an error something was left out, or stands for something else. */
+static void cleaned_words(void **state)
+{
+	static const struct {
+		struct span in;
+		bool cleaned;
+	} v[] = {
+		{ BYTES("E01"), false }, { BYTES("E."), false }, { BYTES("E.no such memory ~!(%&"), false }, { BYTES("E01;6e6f"), false }, { BYTES("E01;"), false },
+		{ BYTES("E.a\x1b[2J"), true }, { BYTES("E.a\n"), true }, { BYTES("E.\x7f"), true }, { BYTES("E.\x9b" "1m"), true }, { BYTES("E.\0"), true },
+		{ BYTES("E.a}b"), true }, { BYTES("E.a*b"), true }, { BYTES("E.a#b"), true }, { BYTES("E.a$b"), true }, { BYTES("E01;6e1b6f"), true }, { BYTES("E01;00"), true },
+		{ BYTES(""), false }, { BYTES("00"), false },
+	};
+	struct rsp_reply r = { .cleaned = true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		struct vector in = { .form = RSP_FORM_HEX, .most = 4, .in = v[i].in };
+
+		assert_int_equal(feed(&in, v[i].in.len, &r), 0);
+		if (r.cleaned != v[i].cleaned)
+			fail_msg("%.*s", (int)v[i].in.len, (const char *)v[i].in.p);
+		for (size_t k = 0; k < r.bytes.len && r.kind == RSP_REPLY_ERROR; k++)
+			assert_true(r.bytes.p[k] >= 0x20 && r.bytes.p[k] < 0x7f);
+	}
 }
 
 /* A register's answer far beyond the register. */
@@ -244,6 +275,7 @@ int main(void)
 		cmocka_unit_test(threads_beyond_the_room),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(long_words_are_cut),
+		cmocka_unit_test(cleaned_words),
 		cmocka_unit_test(overlong_register),
 	};
 

@@ -227,6 +227,29 @@ static void no_files_at_the_stub(void **state)
 	}
 }
 
+/* gdb shows whatever comes as what the thread is: an error, too. */
+static void no_error_as_a_description(void **state)
+{
+	static const struct rsp_dialect *const dialects[] = { &gdb, &old_gdb, &lldb, &old_lldb };
+	struct rsp_reply error = { .kind = RSP_REPLY_ERROR, .code = 1, .bytes = BYTES("no") }, none = { .kind = RSP_REPLY_UNSUPPORTED };
+	struct rsp_reply bytes = { .kind = RSP_REPLY_BYTES, .bytes = BYTES("idle") };
+	struct rsp_cmd cmd;
+
+	(void)state;
+	for (size_t d = 0; d < sizeof dialects / sizeof *dialects; d++) {
+		rsp_cmd_make(&cmd, "qThreadExtraInfo,");
+		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &error), 0);
+		says("");
+		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &none), 0);
+		says("");
+		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &bytes), 0);
+		says("69646c65");
+		rsp_cmd_make(&cmd, "T"); /* of another, it is one */
+		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &error), 0);
+		assert_true(span_starts(body(), "E"));
+	}
+}
+
 static void a_stop_is_no_answer(void **state)
 {
 	struct rsp_cmd cmd = { .op = RSP_OP_STATUS };
@@ -364,6 +387,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(no_files_at_the_stub),
+		cmocka_unit_test(no_error_as_a_description),
 		cmocka_unit_test(a_stop_is_no_answer),
 		cmocka_unit_test(too_little_room),
 		cmocka_unit_test(stop_too_little_room),

@@ -103,6 +103,35 @@ static void bad_ones(void **state)
 			fail_msg("%s", bad[i]);
 }
 
+/* Reasons that are told only to who asked for them, and nobody did: the stop is one, and they are noticed. */
+static void what_was_not_agreed_on(void **state)
+{
+	static const char *const keys[] = { "fork", "vfork", "vforkdone", "clone", "exec", "create", "syscall_entry", "syscall_return" };
+	static const char *const values[] = { "", "p1.2", "2f62696e2f7368", "zz", "\x1b[2J" };
+	static const char *const plain[] = { "fork1", "vforks", "Fork", "syscall", "exe", "created", "name", "reason" };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+			snprintf(text, sizeof text, "T05%s:%s;thread:2;", keys[i], values[v]);
+			assert_int_equal(parse(text, strlen(text)), 0);
+			assert_true(s.odd && s.why == RSP_WHY_NONE && s.thread.tid == 2);
+			snprintf(text, sizeof text, "T05watch:10;%s:%s;", keys[i], values[v]);
+			assert_int_equal(parse(text, strlen(text)), 0);
+			assert_true(s.odd && s.why == RSP_WHY_WATCH && s.addr == 0x10);
+			assert_int_equal(parse("T05thread:2;", 12), 0); /* the next one is as it is */
+			assert_false(s.odd);
+			snprintf(text, sizeof text, "T05%s:%s;thread:zz;", keys[i], values[v]);
+			assert_int_equal(parse(text, strlen(text)), -EBADMSG);
+		}
+	for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+		snprintf(text, sizeof text, "T05%s:1;", plain[i]);
+		assert_int_equal(parse(text, strlen(text)), 0);
+		assert_false(s.odd);
+	}
+}
+
 static void registers(void **state)
 {
 	(void)state;
@@ -149,6 +178,7 @@ int main(void)
 		cmocka_unit_test(good_ones),
 		cmocka_unit_test(cut_everywhere),
 		cmocka_unit_test(bad_ones),
+		cmocka_unit_test(what_was_not_agreed_on),
 		cmocka_unit_test(registers),
 		cmocka_unit_test(register_too_long),
 		cmocka_unit_test(registers_beyond_the_room),
