@@ -3,7 +3,6 @@
 
 #include "proxy/names.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,9 +10,6 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT or rsp+unix:PATH"
-#define EXPECT_LISTEN "expected tcp:ADDRESS:PORT, unix:PATH or stdio"
 
 enum { CLIENTS_MOST = 256, CLIENTS_USUAL = 32 };
 
@@ -27,6 +23,14 @@ int config_refuse(char *why, size_t why_size, const char *fmt, ...)
 	vsnprintf(why, why_size, fmt, ap);
 	va_end(ap);
 	return -EINVAL;
+}
+
+int config_number(const char *text, int most)
+{
+	size_t n = strspn(text, "0123456789");
+	long v = n && n <= 9 && !text[n] ? strtol(text, NULL, 10) : -1;
+
+	return v <= most ? (int)v : -1;
 }
 
 static int add_builtin(struct config *c, const char *name)
@@ -77,206 +81,6 @@ void config_listener_init(struct config_listener *l, const struct config *c)
 void config_target_init(struct config_target *t)
 {
 	*t = (struct config_target){ .on_disconnect = ON_DISCONNECT_RUN, .max_clients = CLIENTS_USUAL };
-}
-
-/* Addresses. take fills *a from what follows the name and its colon; NULL: not in this version. */
-static int take_tcp(struct addr *a, const char *rest, char *why, size_t why_size);
-static int take_unix(struct addr *a, const char *rest, char *why, size_t why_size);
-static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_size);
-
-static const struct link_row {
-	const char *name;
-	bool target, listener;
-	enum addr_kind kind;
-	int (*take)(struct addr *a, const char *rest, char *why, size_t why_size);
-} links[] = {
-	{ "tcp", true, true, ADDR_TCP, take_tcp },
-	{ "unix", true, true, ADDR_UNIX, take_unix },
-	{ "stdio", false, true, ADDR_STDIO, take_stdio },
-	{ "tls", false, true, ADDR_TCP, NULL },
-	{ "serial", true, false, ADDR_TCP, NULL },
-	{ "usb", true, false, ADDR_TCP, NULL },
-	{ "udp", true, false, ADDR_TCP, NULL },
-	{ "rfc2217", true, false, ADDR_TCP, NULL },
-};
-
-static const struct proto_row {
-	const char *name;
-	bool built;
-	enum proto_kind kind;
-} protos[] = {
-	{ "rsp", true, PROTO_RSP },
-	{ "kgdb", false, PROTO_RSP },
-	{ "kd", false, PROTO_RSP },
-	{ "kdnet", false, PROTO_RSP },
-	{ "local", false, PROTO_RSP },
-};
-
-/* A decimal number and nothing else, of at most that; -1: it is none. */
-static int number_of(const char *text, int most)
-{
-	size_t n = strspn(text, "0123456789");
-	long v = n && n <= 9 && !text[n] ? strtol(text, NULL, 10) : -1;
-
-	return v <= most ? (int)v : -1;
-}
-
-static bool is_ipv6(const char *host)
-{
-	struct in6_addr in6;
-	char plain[INET6_ADDRSTRLEN];
-	size_t n = strcspn(host, "%");
-
-	if (n >= sizeof plain)
-		return false;
-	memcpy(plain, host, n);
-	plain[n] = 0;
-	return inet_pton(AF_INET6, plain, &in6) == 1;
-}
-
-static bool is_ipv4(const char *host)
-{
-	struct in_addr in;
-
-	return inet_pton(AF_INET, host, &in) == 1;
-}
-
-/* What only has digits and dots and is no address would be taken for another one by inet_aton. */
-static bool is_name(const char *host)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-
-	return *host && *host != '-' && strspn(host, letters) == strlen(host) && strspn(host, "0123456789.") != strlen(host);
-}
-
-/* [v6], v4 or a name, without its port. */
-static int take_host(struct addr *a, const char *host, size_t len, char *why, size_t why_size)
-{
-	bool brackets = len > 2 && host[0] == '[' && host[len - 1] == ']';
-
-	if (len >= sizeof a->host)
-		return config_refuse(why, why_size, "the host in %s is too long; expected at most %zu characters", a->text, sizeof a->host - 1);
-	memcpy(a->host, host + brackets, len - 2 * brackets);
-	a->host[len - 2 * brackets] = 0;
-	if (!brackets && strchr(a->host, ':'))
-		return config_refuse(why, why_size, "an IPv6 address stands in brackets; expected tcp:[::1]:1234, not %s", a->text);
-	if (brackets ? is_ipv6(a->host) : is_ipv4(a->host) || is_name(a->host))
-		return 0;
-	return config_refuse(why, why_size, "%s has no usable host; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234", a->text);
-}
-
-static int take_tcp(struct addr *a, const char *rest, char *why, size_t why_size)
-{
-	const char *colon = strrchr(rest, ':');
-
-	if (!colon || (strchr(rest, ']') && colon < strchr(rest, ']')))
-		return config_refuse(why, why_size, "%s has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234", a->text);
-	if (number_of(colon + 1, 65535) < 0)
-		return config_refuse(why, why_size, "%s has no usable port; expected a number from 0 to 65535", a->text);
-	snprintf(a->port, sizeof a->port, "%d", number_of(colon + 1, 65535));
-	return take_host(a, rest, (size_t)(colon - rest), why, why_size);
-}
-
-static int take_unix(struct addr *a, const char *rest, char *why, size_t why_size)
-{
-	if (!*rest || *rest == '@')
-		return config_refuse(why, why_size, "%s names no file; expected unix:PATH, such as unix:/run/kdgate/dut1.sock", a->text);
-	if (strlen(rest) >= sizeof a->path)
-		return config_refuse(why, why_size, "the path in %s is too long for a socket; expected at most %zu characters", a->text,
-				     sizeof a->path - 1);
-	memcpy(a->path, rest, strlen(rest) + 1);
-	return 0;
-}
-
-static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_size)
-{
-	(void)rest;
-	return strcmp(a->text, "stdio") ? config_refuse(why, why_size, "%s has something after stdio; expected stdio", a->text) : 0;
-}
-
-/* It will stand in errors, logs and the audit. */
-static int text_check(const char *text, size_t most, char *why, size_t why_size)
-{
-	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return config_refuse(why, why_size, "an address holds a control character; expected none");
-	if (strlen(text) > most)
-		return config_refuse(why, why_size, "%.40s... is too long; expected at most %zu characters", text, most);
-	return *text ? 0 : config_refuse(why, why_size, "the address is empty; expected something like tcp:127.0.0.1:1234");
-}
-
-/* text from at on is LINK:ADDRESS. */
-static int take_link(struct addr *a, const char *text, size_t at, bool target, char *why, size_t why_size)
-{
-	const char *expect = target ? EXPECT_TARGET : EXPECT_LISTEN;
-	const char *name = text + at;
-	size_t n = strcspn(name, ":");
-	struct addr made = { 0 };
-	const struct link_row *row = links;
-	int rc;
-
-	while (row < links + COUNT(links) && !(strlen(row->name) == n && !memcmp(row->name, name, n) && (target ? row->target : row->listener)))
-		row++;
-	if (row == links + COUNT(links))
-		return config_refuse(why, why_size, "%s: unknown kind of %s \"%.*s\"; %s", text, target ? "link" : "listening address", (int)n, name, expect);
-	if (!row->take)
-		return config_refuse(why, why_size, "%s: this version does not have %s yet; %s", text, row->name, expect);
-	made.kind = row->kind;
-	memcpy(made.text, text, strlen(text) + 1);
-	rc = row->take(&made, name[n] ? name + n + 1 : name + n, why, why_size);
-	if (!rc)
-		*a = made;
-	return rc;
-}
-
-static const struct proto_row *find_proto(const char *name, size_t n)
-{
-	for (size_t i = 0; i < COUNT(protos); i++)
-		if (strlen(protos[i].name) == n && !memcmp(protos[i].name, name, n))
-			return &protos[i];
-	return NULL;
-}
-
-int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size)
-{
-	size_t n = strcspn(text, "+:");
-	const struct proto_row *proto = find_proto(text, n);
-	struct addr addr;
-	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
-
-	if (rc)
-		return rc;
-	if (proto && !proto->built)
-		return config_refuse(why, why_size, "%s: this version does not have the protocol %s yet; " EXPECT_TARGET, text, proto->name);
-	if (!proto && text[n] == '+')
-		return config_refuse(why, why_size, "%s: unknown protocol \"%.*s\"; " EXPECT_TARGET, text, (int)n, text);
-	if (!proto || text[n] != '+')
-		return config_refuse(why, why_size, "%s is not PROTOCOL+LINK:ADDRESS; " EXPECT_TARGET, text);
-	rc = take_link(&addr, text, n + 1, true, why, why_size);
-	if (rc)
-		return rc;
-	if (addr.kind == ADDR_TCP && !strcmp(addr.port, "0"))
-		return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", text);
-	t->proto = proto->kind;
-	t->addr = addr;
-	return 0;
-}
-
-int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size)
-{
-	struct addr made;
-	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
-
-	if (!rc)
-		rc = take_link(&made, text, 0, false, why, why_size);
-	if (rc)
-		return rc;
-	if (made.kind == ADDR_TCP && !strcmp(made.host, "localhost"))
-		strcpy(made.host, "127.0.0.1");
-	if (made.kind == ADDR_TCP && !is_ipv4(made.host) && !is_ipv6(made.host))
-		return config_refuse(why, why_size, "%s: a name may mean any address; expected the address to listen at, as in tcp:127.0.0.1:1234", text);
-	*a = made;
-	return 0;
 }
 
 /* One of the words, which a NULL ends; the index goes to *out. */
@@ -342,7 +146,7 @@ enum sandbox_mode config_sandbox(const struct config *c)
 
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size)
 {
-	int clients = number_of(text, CLIENTS_MOST);
+	int clients = config_number(text, CLIENTS_MOST);
 
 	if (clients < 1)
 		return config_refuse(why, why_size, "\"%.40s\" is no number of clients; expected 1 to %d", text, CLIENTS_MOST);

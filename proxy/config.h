@@ -3,6 +3,7 @@
 #ifndef PROXY_CONFIG_H
 #define PROXY_CONFIG_H
 
+#include "backends/link/link.h"
 #include "filters/allow.h"
 #include "filters/policy.h"
 
@@ -10,16 +11,17 @@
 
 enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512 };
 
-enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO };
+enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217 };
 
 struct addr {
 	enum addr_kind kind;
-	char host[128], port[16]; /* TCP; host without brackets */
-	char path[108];           /* UNIX */
+	char host[128], port[16]; /* TCP UDP TELNET RFC2217; host without brackets */
+	char path[108];           /* UNIX SERIAL */
+	struct serial_mode mode;  /* SERIAL RFC2217 */
 	char text[CONFIG_ADDRESS]; /* as it was written */
 };
 
-enum proto_kind { PROTO_RSP }; /* later: kgdb kd kdnet local */
+enum proto_kind { PROTO_RSP, PROTO_KGDB }; /* later: kd kdnet local */
 
 struct config_listener {
 	struct addr addr;
@@ -104,6 +106,9 @@ int config_check_listener(const struct config *c, size_t target, size_t listener
 /* What holds: as it was said, or what stands for no word. In secure mode: STOP, MUST. */
 enum audit_failure config_audit_failure(const struct config *c);
 enum sandbox_mode config_sandbox(const struct config *c);
+
+/* A decimal number and nothing else, of at most that; -1: it is none. */
+int config_number(const char *text, int most);
 
 /* Loopback, or not on a network at all. */
 bool addr_is_local(const struct addr *a);

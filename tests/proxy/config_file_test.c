@@ -155,7 +155,7 @@ static const struct {
 	{ T "listen: ( { address = \"stdio\" },\n 5 ) } }", "f:4: listen is of another kind; expected listen: { ... }" },
 	{ T "listen = \"unix:/s\" } }", "f:3: listen is of another kind; expected listen: ( { ... }, ... )" },
 	{ "target: { t: {\n connect = \"kd+serial:/dev/x\" " LISTEN("stdio"),
-	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
+	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
 	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, listen" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },

@@ -26,19 +26,31 @@ static const struct {
 	{ "rsp+unix:/run/vm/gdb.sock", ADDR_UNIX, "", "", "/run/vm/gdb.sock" },
 	{ "rsp+unix:gdb:1.sock", ADDR_UNIX, "", "", "gdb:1.sock" },
 	{ "rsp+unix:/with blank", ADDR_UNIX, "", "", "/with blank" },
+	{ "kgdb+serial:/dev/ttyUSB0@115200", ADDR_SERIAL, "", "", "/dev/ttyUSB0" },
+	{ "kgdb+serial:/dev/serial/by-id/usb-a@b-if00@9600,7e1,rtscts", ADDR_SERIAL, "", "", "/dev/serial/by-id/usb-a@b-if00" },
+	{ "rsp+serial:/dev/pts/3", ADDR_SERIAL, "", "", "/dev/pts/3" },
+	{ "kgdb+unix:/vm/ttyS0", ADDR_UNIX, "", "", "/vm/ttyS0" },
+	{ "rsp+udp:10.0.0.2:6443", ADDR_UDP, "10.0.0.2", "6443", "" },
+	{ "kgdb+telnet:[::1]:4000", ADDR_TELNET, "::1", "4000", "" },
+	{ "kgdb+rfc2217:lab:4000@57600", ADDR_RFC2217, "lab", "4000", "" },
+	{ "kgdb+serial:", -1, NULL, NULL, "kgdb+serial: names no device; expected serial:/dev/ttyUSB0@115200 (kdgate ls shows those that are here)" },
+	{ "kgdb+serial:ttyUSB0", -1, NULL, NULL, "kgdb+serial:ttyUSB0 names no device; expected serial:/dev/ttyUSB0@115200 (kdgate ls shows those that are here)" },
+	{ "kgdb+serial:/dev/x@", -1, NULL, NULL, "kgdb+serial:/dev/x@ has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
+	{ "kgdb+serial:/dev/x@fast", -1, NULL, NULL, "kgdb+serial:/dev/x@fast has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
+	{ "kgdb+serial:/dev/x@9600,9n1", -1, NULL, NULL, "kgdb+serial:/dev/x@9600,9n1 has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
+	{ "kgdb+serial:/dev/x@9600,8n1,xonxoff", -1, NULL, NULL, "kgdb+serial:/dev/x@9600,8n1,xonxoff has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
+	{ "kgdb+serial:/dev/x@12000001", -1, NULL, NULL, "kgdb+serial:/dev/x@12000001 has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
 	{ "", -1, NULL, NULL, "the address is empty; expected something like tcp:127.0.0.1:1234" },
-	{ "rsp", -1, NULL, NULL, "rsp is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "127.0.0.1:1234", -1, NULL, NULL, "127.0.0.1:1234 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "tcp:127.0.0.1:1234", -1, NULL, NULL, "tcp:127.0.0.1:1234 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp:127.0.0.1:1", -1, NULL, NULL, "rsp:127.0.0.1:1 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rs+tcp:a:1", -1, NULL, NULL, "rs+tcp:a:1: unknown protocol \"rs\"; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp+", -1, NULL, NULL, "rsp+: unknown kind of link \"\"; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp+tc:a:1", -1, NULL, NULL, "rsp+tc:a:1: unknown kind of link \"tc\"; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp+stdio", -1, NULL, NULL, "rsp+stdio: unknown kind of link \"stdio\"; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "rsp+serial:/dev/ttyS0@115200", -1, NULL, NULL, "rsp+serial:/dev/ttyS0@115200: this version does not have serial yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "kgdb+serial:/dev/ttyS0", -1, NULL, NULL, "kgdb+serial:/dev/ttyS0: this version does not have the protocol kgdb yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "kdnet:0.0.0.0:50000", -1, NULL, NULL, "kdnet:0.0.0.0:50000: this version does not have the protocol kdnet yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
-	{ "local", -1, NULL, NULL, "local: this version does not have the protocol local yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
+	{ "rsp", -1, NULL, NULL, "rsp is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "127.0.0.1:1234", -1, NULL, NULL, "127.0.0.1:1234 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "tcp:127.0.0.1:1234", -1, NULL, NULL, "tcp:127.0.0.1:1234 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "rsp:127.0.0.1:1", -1, NULL, NULL, "rsp:127.0.0.1:1 is not PROTOCOL+LINK:ADDRESS; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "rs+tcp:a:1", -1, NULL, NULL, "rs+tcp:a:1: unknown protocol \"rs\"; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "rsp+", -1, NULL, NULL, "rsp+: unknown kind of link \"\"; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "rsp+tc:a:1", -1, NULL, NULL, "rsp+tc:a:1: unknown kind of link \"tc\"; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "rsp+stdio", -1, NULL, NULL, "rsp+stdio: unknown kind of link \"stdio\"; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "kdnet:0.0.0.0:50000", -1, NULL, NULL, "kdnet:0.0.0.0:50000: this version does not have the protocol kdnet yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
+	{ "local", -1, NULL, NULL, "local: this version does not have the protocol local yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
 	{ "rsp+tcp:127.0.0.1", -1, NULL, NULL, "rsp+tcp:127.0.0.1 has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
 	{ "rsp+tcp", -1, NULL, NULL, "rsp+tcp has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
 	{ "rsp+tcp:[::1]", -1, NULL, NULL, "rsp+tcp:[::1] has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
@@ -59,6 +71,33 @@ static const struct {
 	{ "rsp+unix:@abstract", -1, NULL, NULL, "rsp+unix:@abstract names no file; expected unix:PATH, such as unix:/run/kdgate/dut1.sock" },
 	{ "rsp+unix:/a\nb", -1, NULL, NULL, "an address holds a control character; expected none" },
 };
+
+static void test_modes(void **state)
+{
+	static const struct {
+		const char *text;
+		struct serial_mode mode;
+	} vectors[] = {
+		{ "kgdb+serial:/dev/x", { 115200, 8, 'n', 1, false } },
+		{ "kgdb+serial:/dev/x@9600,7e1,rtscts", { 9600, 7, 'e', 1, true } },
+		{ "kgdb+serial:/dev/x@921600,rtscts,8o2", { 921600, 8, 'o', 2, true } },
+		{ "kgdb+rfc2217:h:1@300", { 300, 8, 'n', 1, false } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(vectors); i++) {
+		const struct serial_mode *want = &vectors[i].mode;
+		struct config_target t = { 0 };
+		char why[CONFIG_WHY] = "";
+
+		assert_int_equal(config_target_text(&t, vectors[i].text, why, sizeof why), 0);
+		assert_int_equal(t.addr.mode.baud, want->baud);
+		assert_int_equal(t.addr.mode.bits, want->bits);
+		assert_int_equal(t.addr.mode.parity, want->parity);
+		assert_int_equal(t.addr.mode.stops, want->stops);
+		assert_int_equal(t.addr.mode.rtscts, want->rtscts);
+	}
+}
 
 static void test_targets(void **state)
 {
@@ -581,7 +620,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_secure), cmocka_unit_test(test_what_holds), cmocka_unit_test(test_paths_too_long),
-		cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_modes), cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_words),   cmocka_unit_test(test_values),        cmocka_unit_test(test_builtins), cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_allow_ceiling), cmocka_unit_test(test_wholes), cmocka_unit_test(test_short_why), cmocka_unit_test(test_names),
 	};

@@ -338,7 +338,7 @@ static const struct {
 	{ "rsp+unix:/x --socket-mode 0660", "--socket-mode and --socket-group are for Unix sockets; expected --listen unix:PATH" },
 	{ "rsp+unix:/x --listen stdio --socket-mode 0660", "--listen stdio has no mode and no group; expected them with unix:PATH only" },
 	{ "rsp+unix:/x --listen tls:0.0.0.0:1", "--listen: tls:0.0.0.0:1: this version does not have tls yet; expected tcp:ADDRESS:PORT, unix:PATH or stdio" },
-	{ "kd+serial:/dev/x", "kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT or rsp+unix:PATH" },
+	{ "kd+serial:/dev/x", "kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
 	{ "rsp+tcp:127.0.0.1:1234 --listen tcp:127.0.0.1:1234", "--listen tcp:127.0.0.1:1234 is where the target itself is; expected another address to listen at, such as tcp:127.0.0.1:2345" },
 	{ "rsp+unix:/x --listen stdio --listen stdio", "--listen stdio is taken by listener stdio of target rsp+unix:/x; expected another address" },
 	{ "rsp+unix:/x --listen stdio --audit -", "--listen stdio needs standard output, and so does the audit; expected a file for the audit" },
