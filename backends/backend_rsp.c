@@ -287,7 +287,7 @@ static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_ne
 	/* The answer itself was still acknowledged; nothing after it is. */
 	if (step == HELLO_NO_ACK && (b->stub.features.can & RSP_CAN_NO_ACK))
 		b->wire.no_ack = true;
-	if (b->hello.step == HELLO_DONE || (b->hello.step == HELLO_THREAD && b->hello.stop.has_thread))
+	if (hello_over(&b->hello, &b->stub))
 		return met(b, news);
 	return enter(b, S_HELLO_ASK, BACKEND_MOVED);
 }
@@ -431,7 +431,7 @@ static void mend_threads(struct backend_rsp *b, struct rsp_reply *reply)
 	if (n == RSP_THREADS_MAX)
 		guard_note(&b->guard, GUARD_THREADS, "a thread list without end: %d are kept", RSP_THREADS_MAX);
 	if (guard_threads(b->job.threads, &n))
-		guard_note(&b->guard, GUARD_THREADS, "a thread list with the same thread twice");
+		guard_note(&b->guard, GUARD_THREADS, "a thread list with the same thread twice, or with none");
 	while (b->stop.has_thread && i < n && b->job.threads[i].tid != b->stop.thread.tid)
 		i++;
 	if (b->stop.has_thread && i == n && n < RSP_THREADS_MAX) {

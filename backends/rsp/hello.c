@@ -1,11 +1,13 @@
 /* hello.c - see hello.h. One row a step: whether it is needed, what is asked, what is made of the answer. */
 #include "backends/rsp/hello.h"
 
+#include "backends/rsp/kgdb.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STRAYS_MAX = 4, FEATURES_LEN = 4096, PACKET_LEAST = 64, PACKET_MOST = 1 << 24, CHUNK_HEAD = 8 };
+enum { REGS_MOST = 8192, STRAYS_MAX = 4, FEATURES_LEN = 4096, PACKET_LEAST = 64, PACKET_MOST = 1 << 24, CHUNK_HEAD = 8 };
 
 int hello_init(struct hello *h)
 {
@@ -52,6 +54,18 @@ static bool thread_unknown(const struct hello *h, const struct stub *s)
 {
 	(void)s;
 	return !h->stop.has_thread;
+}
+
+static bool regs_unknown(const struct hello *h, const struct stub *s)
+{
+	(void)h;
+	return s->kgdb && !s->described;
+}
+
+static bool not_kgdb(const struct hello *h, const struct stub *s)
+{
+	(void)h;
+	return !s->kgdb;
 }
 
 /* swbreak is announced so that the stub reports the trap's own address: lldb cannot correct it, gdb need not. */
@@ -101,6 +115,12 @@ static int ask_thread(struct hello *h, const struct stub *s, struct buf *out)
 {
 	(void)h, (void)s;
 	return buf_put_text(out, "qC");
+}
+
+static int ask_regs(struct hello *h, const struct stub *s, struct buf *out)
+{
+	(void)h, (void)s;
+	return buf_put_text(out, "g");
 }
 
 static int next(struct hello *h)
@@ -235,25 +255,42 @@ static int take_thread(struct hello *h, struct stub *s, struct buf *body)
 	return next(h);
 }
 
+/* What has another length is another machine's: its user tells the debugger which. */
+static int take_regs(struct hello *h, struct stub *s, struct buf *body)
+{
+	struct rsp_expect want = { .form = RSP_FORM_REGS, .most = REGS_MOST };
+	struct rsp_reply reply;
+
+	if (rsp_reply_parse(buf_data(body), body->len, &want, &reply, NULL) == 0 && reply.kind == RSP_REPLY_REGS)
+		s->described = kgdb_describe(&s->tdesc, reply.bytes.len / 2) == 0;
+	return next(h);
+}
+
 static const struct row {
 	bool (*needed)(const struct hello *h, const struct stub *s);
 	int (*ask)(struct hello *h, const struct stub *s, struct buf *out);
 	int (*take)(struct hello *h, struct stub *s, struct buf *body);
 } rows[HELLO_DONE] = {
-	[HELLO_SUPPORTED] = { always, ask_supported, take_supported },
+	[HELLO_SUPPORTED] = { not_kgdb, ask_supported, take_supported },
 	[HELLO_NO_ACK] = { can_no_ack, ask_no_ack, take_no_ack },
-	[HELLO_VCONT] = { always, ask_vcont, take_vcont },
+	[HELLO_VCONT] = { not_kgdb, ask_vcont, take_vcont },
 	[HELLO_TDESC] = { can_tdesc, ask_tdesc, take_tdesc },
 	[HELLO_MAP] = { can_map, ask_map, take_map },
 	[HELLO_STATUS] = { always, ask_status, take_status },
 	[HELLO_THREAD] = { thread_unknown, ask_thread, take_thread },
+	[HELLO_REGS] = { regs_unknown, ask_regs, take_regs },
 };
 
-int hello_request(struct hello *h, struct stub *s, struct buf *out)
+bool hello_over(struct hello *h, const struct stub *s)
 {
 	while (h->step < HELLO_DONE && !rows[h->step].needed(h, s))
 		h->step++;
-	if (h->step == HELLO_DONE)
+	return h->step == HELLO_DONE;
+}
+
+int hello_request(struct hello *h, struct stub *s, struct buf *out)
+{
+	if (hello_over(h, s))
 		return 0;
 	return rows[h->step].ask(h, s, out) < 0 ? -ENOBUFS : 1;
 }

@@ -4,7 +4,7 @@
 
 #include "backends/rsp/stub.h"
 
-enum hello_step { HELLO_SUPPORTED, HELLO_NO_ACK, HELLO_VCONT, HELLO_TDESC, HELLO_MAP, HELLO_STATUS, HELLO_THREAD, HELLO_DONE };
+enum hello_step { HELLO_SUPPORTED, HELLO_NO_ACK, HELLO_VCONT, HELLO_TDESC, HELLO_MAP, HELLO_STATUS, HELLO_THREAD, HELLO_REGS, HELLO_DONE };
 
 struct hello {
 	enum hello_step step;
@@ -18,6 +18,8 @@ struct hello {
 
 int hello_init(struct hello *h) MUST_USE;
 void hello_fini(struct hello *h);
+
+bool hello_over(struct hello *h, const struct stub *s) MUST_USE; /* nothing more is to be asked */
 
 /* Puts the body of the next request. 1; 0: there is none, the stub is known; -ENOBUFS. */
 int hello_request(struct hello *h, struct stub *s, struct buf *out) MUST_USE;

@@ -1,6 +1,7 @@
 /* job.c - see job.h. */
 #include "backends/rsp/job.h"
 
+#include "backends/rsp/kgdb.h"
 #include "base/hex.h"
 #include "filters/guard.h"
 #include "filters/guard_doc.h"
@@ -181,6 +182,8 @@ static bool speakable(const struct stub *s, const struct rsp_cmd *cmd)
 {
 	enum kind kind = traits[cmd->op].kind;
 
+	if (s->kgdb && !kgdb_understands(cmd))
+		return false;
 	if (kind == KIND_DOC)
 		return has_document(s, cmd);
 	return kind != KIND_NEVER && cmd->spec && (kind == KIND_RESUME || cmd->spec->form != RSP_FORM_STOP);
@@ -234,12 +237,13 @@ static int put_write(struct job *j, const struct stub *s, struct buf *out)
 	return rc ? rc : hex_put(out, (struct span){ j->cmd.data.p + j->at, j->asked });
 }
 
-/* c, s, Csig, Ssig; the address where it is given. */
-static int put_plain_resume(const struct job *j, struct buf *out)
+/* c, s, Csig, Ssig; the address where it is given. KGDB goes to where a signal's number says. */
+static int put_plain_resume(const struct job *j, const struct stub *s, struct buf *out)
 {
 	const struct rsp_action *a = first_action(j);
-	bool sig = a->verb == 'C' || a->verb == 'S';
-	int rc = buf_printf(out, "%c", a->verb == 'r' ? 's' : a->verb);
+	bool sig = (a->verb == 'C' || a->verb == 'S') && !s->kgdb;
+	char verb = a->verb == 'r' ? 's' : a->verb;
+	int rc = buf_printf(out, "%c", s->kgdb ? verb | 0x20 : verb);
 
 	if (!rc && sig)
 		rc = buf_printf(out, "%02x", a->sig);
@@ -270,7 +274,7 @@ static int put_resume(struct job *j, const struct stub *s, struct buf *out)
 	if (j->cmd.op == RSP_OP_REVERSE)
 		return rsp_cmd_encode(out, &j->cmd);
 	if (!vcont(j, s))
-		return put_plain_resume(j, out);
+		return put_plain_resume(j, s, out);
 	rc = buf_put_text(out, "vCont");
 	for (size_t i = 0; !rc && i < j->cmd.actions_n; i++)
 		rc = put_action(&j->cmd.actions[i], out);

@@ -10,6 +10,7 @@
 enum { STUB_FRAME = 4, /* $ and #xx */ STUB_TRAPS = 1024, STUB_MAP_MAX = 65536, STUB_READ_MAX = 8190 };
 
 struct stub {
+	bool kgdb;                 /* Linux: it says nothing of itself; see kgdb.h */
 	struct rsp_features features;
 	size_t packet_max;         /* bytes of a packet it takes and gives, $ and #xx included */
 	bool vcont_c, vcont_s, vcont_r;

@@ -1,0 +1,19 @@
+/* kgdb.h - the ways of Linux's KGDB stub: what it knows, what it must never be sent, what its registers are.
+ *
+ * Source: Linux, kernel/debug/gdbstub.c and arch/x86/kernel/kgdb.c; what kernels 6.1 and 6.12 were seen to do. */
+#ifndef BACKENDS_RSP_KGDB_H
+#define BACKENDS_RSP_KGDB_H
+
+#include "backends/rsp/stub.h"
+
+enum { KGDB_PACKET = 1023 }; /* a longer one is dropped without a word; a longer answer overwrites the kernel */
+
+/* It takes any packet that begins like one it knows for that one (qCRC for qC): others are not sent. Nor is k, after which it
+ * says nothing until it is asked. */
+bool kgdb_understands(const struct rsp_cmd *cmd);
+
+/* Its description, which it does not tell: known by the length of its g. 0, and t is built; -ENOENT: not one that is known;
+ * other -errno. */
+int kgdb_describe(struct tdesc *t, size_t g_len) MUST_USE;
+
+#endif
