@@ -49,6 +49,13 @@ void link_wait(const struct link *lk, struct wait *w)
 			lk->ops->wait(lk, w);
 }
 
+const char *link_why(const struct link *lk)
+{
+	while (lk && !lk->why)
+		lk = lk->below;
+	return lk ? lk->why : NULL;
+}
+
 void link_destroy_stack(struct link *top)
 {
 	while (top) {

@@ -33,6 +33,7 @@ struct link {
 	const struct link_ops *ops;
 	struct link *below;
 	uint64_t sent, received, dropped;
+	const char *why; /* after an error that errno's words do not tell */
 };
 
 int link_send(struct link *lk, struct buf *frame, uint64_t now) MUST_USE;
@@ -41,6 +42,7 @@ int link_attention(struct link *lk, uint64_t now) MUST_USE; /* as send, with not
 size_t link_headroom(const struct link *lk);                /* of the whole stack */
 void link_ready(struct link *lk);                           /* of the whole stack */
 void link_wait(const struct link *lk, struct wait *w);      /* of the whole stack */
+const char *link_why(const struct link *lk);                /* of the whole stack; NULL: errno tells it all */
 void link_destroy_stack(struct link *top);                  /* NULL is fine */
 
 /* Every constructor answers NULL when out of memory; then below (or fd) is still the caller's. */
@@ -74,14 +76,17 @@ struct serial_mode {
 int link_serial_dial(struct link **lk, const char *path, const struct serial_mode *mode) MUST_USE;
 
 /* Telnet over below (takes it, if not NULL is returned): bytes 0xff doubled, options answered, attention is BREAK. With a mode
- * the far end is asked to be an RFC 2217 port of that mode (ser2net, labgrid), and BREAK is that protocol's. */
+ * the far end is asked to be an RFC 2217 port of that mode (ser2net, labgrid), nothing is sent until it is, and BREAK is that
+ * protocol's: nothing is sent while it lasts. -EPROTONOSUPPORT: it is no such port, or not of that mode; link_why tells. */
 struct link *link_telnet_new(struct link *below, const struct serial_mode *mode);
 
-/* Datagrams: what is sent at once is one datagram, what comes is taken in order of coming; too long a frame is -EMSGSIZE.
- * Nothing is known of a far end that is not there but what ICMP says, which is passed over. */
+/* Datagrams: what is sent at once is one datagram, what comes is taken in order of coming; too long a frame is -EMSGSIZE, what is
+ * longer than the receiver's buffer is dropped. Nothing is known of a far end that is not there but what ICMP says, which is passed
+ * over, and counted as dropped. Of a name the first IPv4 address is taken, if it has one. */
 int link_udp_dial(struct link **lk, const char *host, const char *port) MUST_USE;
 
-/* The speed of a wire, both ways: ten bits a byte, at most so much on its way. Over a stream. */
+/* The speed of a wire, both ways: ten bits a byte. A send is refused while 64 bytes, or two milliseconds' worth, are on their way,
+ * and little is read ahead. Between any two calls no more passes than the wire would carry in that time, and a byte. Over a stream. */
 struct link *link_pace_new(struct link *below, unsigned baud);
 
 struct link *link_trace_new(struct link *below, FILE *to); /* to is borrowed: must outlive the stack */

@@ -5,6 +5,8 @@
  * open until the end: the loop may still watch it, and its number must not come back as another socket. */
 #include "backends/link/link.h"
 
+#include "backends/link/lookup.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -116,40 +118,12 @@ static int dial_all(struct link **lk, const struct address *to, size_t count)
 	return rc;
 }
 
-static bool is_port(const char *port)
-{
-	char *end;
-	unsigned long n = strtoul(port, &end, 10);
-
-	return port[0] >= '0' && port[0] <= '9' && !*end && n && n <= 65535;
-}
-
-static int lookup_error(int rc)
-{
-	if (rc == EAI_MEMORY)
-		return -ENOMEM;
-	return rc == EAI_SYSTEM && errno ? -errno : -ENXIO;
-}
-
-/* A number is never asked of the network; a name is, and that may take as long as the resolver's timeouts. */
-static int look_up(const char *host, const char *port, struct addrinfo **list)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
-	int rc = getaddrinfo(host, port, &hints, list);
-
-	if (rc == EAI_NONAME) {
-		hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-		rc = getaddrinfo(host, port, &hints, list);
-	}
-	return rc ? lookup_error(rc) : 0;
-}
-
 int link_tcp_dial(struct link **lk, const char *host, const char *port)
 {
 	struct address to[TRIES_MAX];
 	struct addrinfo *list = NULL;
 	size_t count = 0;
-	int rc = *host && is_port(port) ? look_up(host, port, &list) : -EINVAL;
+	int rc = link_look_up(host, port, SOCK_STREAM, &list);
 
 	*lk = NULL;
 	if (rc)
