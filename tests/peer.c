@@ -454,7 +454,7 @@ static void on_packet(struct peer_stub *p)
 		return;
 	if (!p->no_ack)
 		must(p, buf_put_u8(&p->out, '+'));
-	if (p->running && !p->asks)
+	if (p->running && !p->asks && !span_starts(body, "F"))
 		rude(p, "a packet while it runs");
 	if (p->unacked)
 		rude(p, "a packet before its answer was acknowledged");
