@@ -321,6 +321,8 @@ static int say_unsupported(struct buf *out, const struct rsp_cmd *cmd)
 {
 	bool opens = cmd->spec && !strcmp(cmd->spec->name, "vFile:open:");
 
+	if (cmd->op == RSP_OP_REGS_READ)
+		return rsp_say_text(out, "E01"); /* gdb would wait for ever */
 	return opens ? rsp_say_text(out, "F-1,1") : rsp_say_empty(out);
 }
 

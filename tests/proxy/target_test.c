@@ -200,8 +200,8 @@ static const struct forgery {
 	{ "qOffsets", "\033[2J", "E01", false, false },
 	{ "qCRC:0,4", "C1}", "E01", false, false },
 	{ "c", "OK", NULL, true, false },
-	{ "c", "T05thread:-1;", NULL, true, false },
-	{ "c", "T05thread:zz;", NULL, true, false },
+	{ "c", "T05thread:-1;", "T05", true, false }, /* it stands, wherever */
+	{ "c", "T05thread:zz;", "T05", true, false },
 	{ "c", "T5", NULL, true, false },
 	{ "c", "Oxx", NULL, true, false },
 	{ "c", "m0,4", NULL, true, false },
