@@ -34,17 +34,17 @@ static size_t printable(const uint8_t *p, size_t n)
 
 void text_visible(struct buf *out, struct span s, size_t max, bool lines)
 {
+	static const char digits[] = "0123456789abcdef";
 	size_t limit = out->len + max;
 
 	for (size_t i = 0; i < s.len;) {
 		bool kept = lines && (s.p[i] == '\n' || s.p[i] == '\t');
 		size_t n = kept ? 1 : printable(s.p + i, s.len - i);
-		char code[8];
+		const char code[] = { '\\', 'x', digits[s.p[i] >> 4], digits[s.p[i] & 15] };
 
-		snprintf(code, sizeof code, "\\x%02x", s.p[i]);
-		if (out->len + (n ? n : 4) > limit)
+		if (out->len + (n ? n : sizeof code) > limit)
 			return;
-		if ((n ? buf_put(out, s.p + i, n) : buf_put(out, code, 4)) < 0)
+		if ((n ? buf_put(out, s.p + i, n) : buf_put(out, code, sizeof code)) < 0)
 			return;
 		i += n ? n : 1;
 	}

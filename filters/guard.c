@@ -87,8 +87,10 @@ static size_t piece_len(struct span text)
 
 	if (text.len <= n)
 		return text.len;
-	while (n > PIECE_IN - 4 && (text.p[n] & 0xc0) == 0x80)
+	while (n > PIECE_IN - 3 && (text.p[n] & 0xc0) == 0x80)
 		n--;
+	if ((text.p[n] & 0xc0) == 0x80) /* no character is that long */
+		n = PIECE_IN;
 	return text.p[n - 1] == '\r' && text.p[n] == '\n' ? n + 1 : n;
 }
 
@@ -166,7 +168,7 @@ size_t guard_threads(struct rsp_thread *ids, size_t *n)
 	size_t kept = 0, had = *n;
 
 	for (size_t i = 0; i < had; i++)
-		if (!has(ids, kept, ids[i]))
+		if (rsp_thread_names_one(ids[i]) && !has(ids, kept, ids[i]))
 			ids[kept++] = ids[i];
 	*n = kept;
 	return had - kept;

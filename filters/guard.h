@@ -84,7 +84,7 @@ bool guard_reply_fits(const struct rsp_cmd *cmd, const struct rsp_reply *reply, 
  * stop away. How many. */
 size_t guard_stop(struct rsp_stop *stop, const struct tdesc *tdesc);
 
-/* Ids that are in a thread list already are dropped. How many. */
+/* Ids that name no thread (0 is any), or are in the list already, are dropped. How many. */
 size_t guard_threads(struct rsp_thread *ids, size_t *n);
 
 #endif

@@ -88,7 +88,7 @@ static bool take_hex(struct cursor *c, bool printable)
 	bool good = true;
 
 	while (good && cursor_peek(c) >= 0 && cursor_peek(c) != ';') {
-		int hi = hex_value(cursor_u8(c)), lo = hex_value(cursor_u8(c)), byte = hi << 4 | lo;
+		int hi = hex_value(cursor_u8(c)), lo = hex_value(cursor_u8(c)), byte = hi * 16 + lo;
 
 		good = !c->bad && hi >= 0 && lo >= 0 && (!printable || (byte >= 0x20 && byte < 0x7f));
 	}
@@ -118,54 +118,66 @@ static bool has_shape(struct span text, const char *shape)
 	return !*shape && cursor_done(&c);
 }
 
-/* "start:1000;size:2000;permissions:rx;name:2f62;" */
-static bool take_region_pair(struct cursor *c)
-{
-	struct span rest = { c->p, (size_t)(c->end - c->p) };
-	bool words = span_starts(rest, "name:") || span_starts(rest, "error:");
+struct region {
+	uint64_t start, size;
+	bool has_start, has_size;
+};
 
-	while (cursor_peek(c) >= 0 && cursor_peek(c) != ';' && cursor_peek(c) != ':')
-		(void)cursor_u8(c);
-	if (!cursor_skip(c, ':'))
-		return false;
-	if (words)
-		return take_hex(c, true) && cursor_skip(c, ';');
+/* Once, and a number to its end: of one that is said twice lldb takes the last, of one that is none it takes nothing. */
+static bool take_region_number(struct cursor *c, bool *has, uint64_t *to)
+{
+	bool again = *has;
+
+	*has = true;
+	*to = hex_number(c, 16);
+	return !again && !c->bad;
+}
+
+/* "start:1000;size:2000;permissions:rx;name:2f62;" */
+static bool take_region_value(struct cursor *c, struct span key, struct region *region)
+{
+	if (span_is(key, "start"))
+		return take_region_number(c, &region->has_start, &region->start);
+	if (span_is(key, "size"))
+		return take_region_number(c, &region->has_size, &region->size);
+	if (span_is(key, "name") || span_is(key, "error"))
+		return take_hex(c, true);
 	while (cursor_peek(c) >= 0 && cursor_peek(c) != ';')
 		(void)cursor_u8(c);
-	return cursor_skip(c, ';');
+	return true;
 }
 
-/* The number behind "start:" or "size:"; 0, and it is left as it was, where there is none. */
-static bool region_number(struct span text, const char *key, uint64_t *to)
+static bool take_region_pair(struct cursor *c, struct region *region)
 {
-	struct cursor c;
+	struct span key = { c->p, 0 };
 
-	while (text.len && !span_starts(text, key))
-		text = span_from(text, 1);
-	c = cursor_of(span_from(text, strlen(key)));
-	if (text.len)
-		*to = hex_number(&c, 16);
-	return !c.bad;
+	while (cursor_peek(c) >= 0 && cursor_peek(c) != ';' && cursor_peek(c) != ':') {
+		(void)cursor_u8(c);
+		key.len++;
+	}
+	return cursor_skip(c, ':') && take_region_value(c, key, region) && cursor_skip(c, ';');
 }
 
-/* lldb asks on at its end: a region of no size would be asked for again and again. */
-static bool region_fits(struct span text)
+/* lldb asks on at its end: that lies behind what was asked for, or it would be asked for again and again. The last byte of all
+ * belongs to none, as lldb-server has it. */
+static bool region_fits(struct span text, uint64_t addr)
 {
 	struct cursor c = cursor_of(text);
-	uint64_t start = 0, size = 1;
+	struct region r = { .size = 0 };
 
 	while (!cursor_done(&c))
-		if (!take_region_pair(&c))
+		if (!take_region_pair(&c, &r))
 			return false;
-	return region_number(text, "start:", &start) && region_number(text, "size:", &size) && size && start + (size - 1) >= start;
+	return !r.has_size || (r.size && r.size <= UINT64_MAX - r.start && r.start <= addr && addr - r.start < r.size);
 }
 
-static bool text_fits(const char *name, struct span text)
+static bool text_fits(const struct rsp_cmd *cmd, struct span text)
 {
+	const char *name = cmd->spec->name;
 	bool known = false;
 
 	if (!strcmp(name, "qMemoryRegionInfo"))
-		return region_fits(text);
+		return region_fits(text, cmd->addr);
 	for (size_t i = 0; i < SHAPES; i++) {
 		if (strcmp(shapes[i].name, name))
 			continue;
@@ -181,7 +193,7 @@ bool guard_reply_fits(const struct rsp_cmd *cmd, const struct rsp_reply *reply, 
 	size_t len = reply->bytes.len / 2;
 
 	if (reply->kind == RSP_REPLY_TEXT)
-		return text_fits(cmd->spec->name, reply->bytes);
+		return text_fits(cmd, reply->bytes);
 	if (reply->kind != RSP_REPLY_REGS || cmd->op != RSP_OP_REGS_READ)
 		return true;
 	return len && (!g_len || len == g_len) && (!tdesc || ends_with_register(tdesc, len));

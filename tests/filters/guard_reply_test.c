@@ -31,19 +31,23 @@ static int forget(void **state)
 	return 0;
 }
 
-/* Does a stub's answer to a packet pass? */
-static bool passes(const char *name, unsigned num, size_t asked, const char *body, size_t g_len, const struct tdesc *desc)
+/* Does a stub's answer to cmd pass? */
+static bool answer_passes(size_t asked, const char *body, size_t g_len, const struct tdesc *desc)
 {
-	struct rsp_expect want;
+	struct rsp_expect want = guard_expect(&cmd, desc, asked);
 	struct rsp_reply reply;
 	size_t n = strlen(body);
 
-	rsp_cmd_make(&cmd, name);
-	cmd.num[0] = num;
-	want = guard_expect(&cmd, desc, asked);
 	if (rsp_reply_parse(guard_copy(body, n), n, &want, &reply, NULL) < 0)
 		return false;
 	return guard_reply_fits(&cmd, &reply, desc, g_len);
+}
+
+static bool passes(const char *name, unsigned num, size_t asked, const char *body, size_t g_len, const struct tdesc *desc)
+{
+	rsp_cmd_make(&cmd, name);
+	cmd.num[0] = num;
+	return answer_passes(asked, body, g_len, desc);
 }
 
 static void test_registers(void **state)
@@ -94,10 +98,9 @@ static void test_text(void **state)
 		{ "qOffsets", "Text=1", false }, { "qOffsets", "Text=1;Data=2;Bss=2;x", false }, { "qOffsets", "TextSeg=", false },
 		{ "QSaveRegisterState", "12", true }, { "QSaveRegisterState", "1f", false }, { "qMemTags:", "m0102", true }, { "qMemTags:", "m012", false },
 		{ "qUserName:", "726f6f74", true }, { "qUserName:", "1b5b324a", false }, { "qUserName:", "726f6", false },
-		{ "qMemoryRegionInfo", "start:1000;size:2000;permissions:rx;", true }, { "qMemoryRegionInfo", "start:1000;name:2f62;", true },
+		{ "qMemoryRegionInfo", "start:0;size:2000;permissions:rx;", true }, { "qMemoryRegionInfo", "start:1000;name:2f62;", true },
 		{ "qMemoryRegionInfo", "name:1b5d;", false }, { "qMemoryRegionInfo", "error:0a;", false }, { "qMemoryRegionInfo", "start:1", false },
-		{ "qMemoryRegionInfo", "start:1000;size:0;", false }, { "qMemoryRegionInfo", "start:fffffffffffff000;size:1001;", false },
-		{ "qMemoryRegionInfo", "start:fffffffffffff000;size:1000;", true }, { "qMemoryRegionInfo", "start:x;size:1000;", false },
+		{ "qMemoryRegionInfo", "start:0;size:0;", false }, { "qMemoryRegionInfo", "start:x;size:1000;", false },
 		{ "qMemoryRegionInfo", "start", false }, { "qMemoryRegionInfo", "error:6e6f;", true }, { "qMemoryRegionInfo", "name:6;", false },
 		{ "qGDBServerVersion", "name:x;version:1;", true },
 	};
@@ -109,9 +112,35 @@ static void test_text(void **state)
 	assert_true(passes("qCRC:", 0, 0, "", 0, NULL)); /* "unsupported" */
 }
 
+/* lldb asks on where a region ends. */
+static void test_region_ends_behind_what_was_asked(void **state)
+{
+	static const struct {
+		uint64_t addr;
+		const char *body;
+		bool passes;
+	} vectors[] = {
+		{ 0x1000, "start:1000;size:2000;", true }, { 0x2fff, "start:1000;size:2000;", true }, { 0x3000, "start:1000;size:2000;", false },
+		{ 0xfff, "start:1000;size:2000;", false }, { 0x1000, "size:2000;start:1000;", true }, { 0x10, "size:11;", true }, { 0x11, "size:11;", false },
+		{ 0x1000, "start:1000;size:2000;size:0;", false }, { 0x1000, "start:0;start:1000;size:2000;", false },
+		{ 0x1000, "x:size:1;start:1000;size:0;", false }, { 0x1000, "start:1000;size:10zz;", false }, { 0x1000, "start:1000;size:;", false },
+		{ 0x1000, "start:1000;size:11112222333344445;", false }, { UINT64_MAX - 0xfff, "start:fffffffffffff000;size:fff;", true },
+		{ UINT64_MAX - 0xfff, "start:fffffffffffff000;size:1000;", false }, { UINT64_MAX - 0xfff, "start:fffffffffffff000;size:1001;", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+		rsp_cmd_make(&cmd, "qMemoryRegionInfo");
+		cmd.addr = vectors[i].addr;
+		if (answer_passes(0, vectors[i].body, 0, NULL) != vectors[i].passes)
+			fail_msg("%llx answered by %s", (unsigned long long)vectors[i].addr, vectors[i].body);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_registers), cmocka_unit_test(test_memory), cmocka_unit_test(test_text) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_registers), cmocka_unit_test(test_memory), cmocka_unit_test(test_text),
+	                                    cmocka_unit_test(test_region_ends_behind_what_was_asked) };
 
 	return cmocka_run_group_tests(tests, describe, forget);
 }

@@ -70,6 +70,9 @@ static void test_pieces(void **state)
 		memcpy(text + i, i % 2 ? "\xc3\xa9x" : "a\r\n", 3);
 	for (size_t n = 480; n < sizeof text; n += 127)
 		assert_null(strstr(console(text, n - n % 3, 1), "\\x")); /* no character, no line end was torn */
+	memset(text, 'x', 507);
+	memcpy(text + 507, "\xf0\x9f\x98\x80\x80\x80\x80\x80", 8); /* nor for bytes behind it that belong to none */
+	assert_string_equal(console(text, 515, 1) + 507, "\xf0\x9f\x98\x80\\x80\\x80\\x80\\x80");
 }
 
 static void test_flood(void **state)
@@ -212,6 +215,9 @@ static void test_threads(void **state)
 	assert_int_equal(ids[2].tid, 3);
 	ids[1] = (struct rsp_thread){ 1, 1 };
 	assert_int_equal(guard_threads(ids, &n), 0); /* 1 of process 1 is another */
+	ids[0] = ids[2] = (struct rsp_thread){ 1, 0 };
+	assert_int_equal(guard_threads(ids, &n), 2);
+	assert_true(n == 1 && ids[0].tid == 1);
 	n = 0;
 	assert_int_equal(guard_threads(ids, &n), 0);
 }
