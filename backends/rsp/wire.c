@@ -7,7 +7,7 @@
 
 int wire_init(struct wire *w)
 {
-	*w = (struct wire){ .framed = NEVER };
+	*w = (struct wire){ .framed = NEVER, .resend_at = NEVER };
 	if (rsp_framer_init(&w->framer, RSP_TOLERANT, WIRE_BODY_MAX) == 0 && buf_init(&w->in, WIRE_IN_MAX) == 0 &&
 	    buf_init(&w->tx, WIRE_OUT_MAX) == 0)
 		return 0;
@@ -29,11 +29,11 @@ bool wire_idle(const struct wire *w)
 	return !w->left.len && !w->owed;
 }
 
-/* What is owed goes in front: a stub that waits for its + is woken once, not twice. */
+/* What is owed goes in front: a stub that waits for its + is woken once, not twice. But not where the packet itself must wait. */
 struct buf *wire_open(struct wire *w)
 {
 	buf_reset(&w->tx, link_headroom(w->link));
-	if (w->owed && buf_put_u8(&w->tx, (uint8_t)w->owed) == 0)
+	if (w->owed && !w->copies && buf_put_u8(&w->tx, (uint8_t)w->owed) == 0)
 		w->owed = 0;
 	w->mark = rsp_open(&w->tx);
 	return &w->tx;
@@ -44,7 +44,10 @@ int wire_close(struct wire *w)
 	int rc = rsp_close(&w->tx, w->mark);
 
 	w->left = w->tx;
-	w->naks = 0;
+	w->naks = w->resends = 0;
+	w->resend_at = NEVER;
+	w->packet = true;
+	w->expects = false;
 	return rc;
 }
 
@@ -53,6 +56,9 @@ void wire_byte(struct wire *w, uint8_t c)
 	buf_reset(&w->tx, link_headroom(w->link));
 	if (buf_put_u8(&w->tx, c) == 0)
 		w->left = w->tx;
+	w->resend_at = NEVER;
+	w->packet = false;
+	w->expects = true;
 }
 
 static int push_owed(struct wire *w, uint64_t now)
@@ -70,18 +76,38 @@ static int push_owed(struct wire *w, uint64_t now)
 	return rc;
 }
 
+/* A slow line is still busy with it when the link has taken it all. */
+static int push_left(struct wire *w, uint64_t now)
+{
+	int rc = link_send(w->link, &w->left, now);
+
+	if (!rc && w->packet && !w->no_ack)
+		w->resend_at = now + WIRE_RESEND_MS + w->tx.len * WIRE_BYTE_MS;
+	return rc;
+}
+
+/* What goes out again may be answered twice: the second answer would be taken for that to what goes next. */
+static bool settling(const struct wire *w)
+{
+	return w->copies && w->packet && !w->resends;
+}
+
 int wire_push(struct wire *w, uint64_t now)
 {
 	int rc = 0;
 
 	if (wire_idle(w))
 		return 0;
+	if (w->copies && now >= w->settle_by)
+		w->copies = 0;
 	if (w->owed)
 		rc = push_owed(w, now);
 	if (!rc && w->left.len)
-		rc = link_send(w->link, &w->left, now);
+		rc = settling(w) ? -EAGAIN : push_left(w, now);
 	if (rc == -EAGAIN)
 		return 0;
+	if (rc)
+		w->why = link_why(w->link);
 	return rc ? rc : 1;
 }
 
@@ -91,11 +117,71 @@ static int broken(struct wire *w, const char *why)
 	return -EPROTO;
 }
 
-static int on_packet(struct wire *w)
+static uint64_t hash_of(struct span s)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ s.p[i]) * 1099511628211ULL;
+	return h;
+}
+
+/* Is it like the last one? It is the last one from now on. */
+static bool heard_again(struct wire *w, struct span body)
+{
+	uint64_t hash = hash_of(body);
+	bool same = w->heard.any && w->heard.hash == hash && w->heard.len == body.len;
+
+	w->heard.hash = hash;
+	w->heard.len = body.len;
+	w->heard.any = true;
+	return same;
+}
+
+static bool is_text(struct span body)
+{
+	return span_starts(body, "O") && !span_is(body, "OK");
+}
+
+static int on_again(struct wire *w)
+{
+	w->copies -= w->copies > 0;
+	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends the same packet again and again") : 0;
+}
+
+static int on_acked_packet(struct wire *w, uint64_t now)
+{
+	struct span body = buf_span(&w->framer.body);
+	bool text = is_text(body), again = !text && heard_again(w, body) && !w->expects;
+
+	w->owed = '+';
+	if (again)
+		return on_again(w);
+	if (text)
+		return 1;
+	w->resend_at = NEVER;
+	w->expects = false;
+	if (w->resends)
+		w->settle_by = now + WIRE_SETTLE_MS;
+	w->copies = w->resends;
+	w->resends = 0;
+	return 1;
+}
+
+static int on_packet(struct wire *w, uint64_t now)
 {
 	w->naks = w->slow = 0;
-	w->owed = w->no_ack ? 0 : '+';
-	return 1;
+	return w->no_ack ? 1 : on_acked_packet(w, now);
+}
+
+/* One that comes before all of the packet has gone is for something else. */
+static int on_ack(struct wire *w)
+{
+	if (w->left.len || !w->packet)
+		return 0;
+	w->expects = w->expects || w->resend_at != NEVER;
+	w->resend_at = NEVER;
+	return 0;
 }
 
 /* On a link that loses nothing a resend is asked for by a stub that is confused; it may not ask for ever. */
@@ -107,6 +193,7 @@ static int on_nak(struct wire *w)
 	if (++w->naks > WIRE_RETRIES)
 		return broken(w, "it asks for the same packet again and again");
 	w->left = w->tx;
+	w->resend_at = NEVER;
 	return 0;
 }
 
@@ -125,11 +212,13 @@ static int on_noise(struct wire *w, unsigned odd)
 	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends what is no packet") : 0;
 }
 
-static int on_event(struct wire *w, enum rsp_event ev)
+static int on_event(struct wire *w, enum rsp_event ev, uint64_t now)
 {
 	switch (ev) {
 	case RSP_PACKET:
-		return on_packet(w);
+		return on_packet(w, now);
+	case RSP_ACK:
+		return on_ack(w);
 	case RSP_NAK:
 		return on_nak(w);
 	case RSP_BADSUM:
@@ -145,7 +234,6 @@ static int on_event(struct wire *w, enum rsp_event ev)
 	case RSP_BROKEN:
 		return broken(w, "its packet is malformed");
 	case RSP_NONE:
-	case RSP_ACK:
 	case RSP_EVENTS:
 		break;
 	}
@@ -182,6 +270,18 @@ static int watch_frame(struct wire *w, uint64_t now)
 	return ++w->slow > WIRE_RETRIES ? broken(w, "its packets do not end") : 0;
 }
 
+/* A resume, too, as gdb does: that it was lost is as likely as that its + was. */
+static int watch_ack(struct wire *w, uint64_t now)
+{
+	if (now < w->resend_at || w->resend_at == NEVER)
+		return 0;
+	w->resend_at = rsp_framer_midway(&w->framer) ? now + WIRE_RESEND_MS : NEVER; /* that may be its answer */
+	if (w->resend_at != NEVER)
+		return 0;
+	w->left = w->tx;
+	return ++w->resends > WIRE_RESENDS ? broken(w, "it does not acknowledge what it is sent") : 0;
+}
+
 int wire_pull(struct wire *w, struct buf **body, uint64_t now)
 {
 	int got = w->in.len ? 1 : link_recv(w->link, &w->in, now), rc = 0;
@@ -191,13 +291,18 @@ int wire_pull(struct wire *w, struct buf **body, uint64_t now)
 	forget_noise(w, now);
 	while (got == 1 && !rc && w->in.len) {
 		rc = buf_pull(&w->in, rsp_framer_feed(&w->framer, buf_span(&w->in), &ev));
+		w->framed = ev == RSP_NONE ? w->framed : NEVER;
 		if (!rc)
-			rc = on_event(w, ev);
+			rc = on_event(w, ev, now);
 	}
 	if (rc == 1)
 		*body = &w->framer.body;
 	if (!rc)
 		rc = watch_frame(w, now);
+	if (!rc && got >= 0)
+		rc = watch_ack(w, now);
+	if (got < 0)
+		w->why = link_why(w->link);
 	return rc ? rc : got;
 }
 
@@ -205,5 +310,8 @@ void wire_wait(const struct wire *w, struct wait *wt)
 {
 	wt->read = true;
 	wait_until(wt, frame_by(w));
+	wait_until(wt, w->resend_at);
+	if (w->left.len && settling(w))
+		wait_until(wt, w->settle_by);
 	link_wait(w->link, wt);
 }

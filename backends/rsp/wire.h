@@ -1,4 +1,8 @@
-/* wire.h - packets to and from a stub over a link: acknowledgements, one packet out at a time, line noise. */
+/* wire.h - packets to and from a stub over a link: acknowledgements, one packet out at a time, line noise.
+ *
+ * While packets are acknowledged, one that is not is sent again after a time, as gdb does: over datagrams it was lost. A stub may
+ * then answer it twice, and some resend each answer until their + has come: a packet like the last one, when nothing was sent since
+ * or what was sent has no + yet, is that. Text ("O...") may be said twice, and is never taken for it. */
 #ifndef BACKENDS_RSP_WIRE_H
 #define BACKENDS_RSP_WIRE_H
 
@@ -8,7 +12,8 @@
 struct link;
 
 enum { WIRE_IN_MAX = 65536, WIRE_BODY_MAX = 131072, WIRE_OUT_MAX = 40960, WIRE_NOISE_MAX = 65536, WIRE_NOISE_MS = 4 /* forgotten each ms */, WIRE_RETRIES = 3,
-       WIRE_FRAME_MS = 5000, WIRE_BYTE_MS = 2 /* a packet may take that long, and so much more for each of its bytes */ };
+       WIRE_FRAME_MS = 5000, WIRE_BYTE_MS = 2, /* a packet may take that long, and so much more for each of its bytes */
+       WIRE_RESEND_MS = 1000, WIRE_RESENDS = WIRE_RETRIES + 2, WIRE_SETTLE_MS = 250 };
 
 /* What was heard that is no answer, since it was last looked at. */
 enum wire_odd { WIRE_ODD_NOISE = 1, WIRE_ODD_NOTIFY = 2, WIRE_ODD_BADSUM = 4, WIRE_ODD_NAK = 8, WIRE_ODD_SLOW = 16 };
@@ -22,6 +27,13 @@ struct wire {
 	bool no_ack;
 	char owed;         /* + or - for the last packet; 0: nothing */
 	unsigned naks;     /* since the last good packet, either way */
+	bool packet;       /* tx is one: a + is due */
+	bool expects;      /* it was acknowledged, or a break was sent: what comes next is its answer */
+	uint64_t resend_at; /* NEVER: it has not gone, or was acknowledged */
+	unsigned resends;  /* of what is in tx, because no + came */
+	unsigned copies;   /* answers that may come once more: until settle_by nothing is sent */
+	uint64_t settle_by;
+	struct { uint64_t hash; size_t len; bool any; } heard; /* the last packet that was acknowledged */
 	unsigned odd;      /* of enum wire_odd; cleared by who looks */
 	unsigned slow;     /* packets that did not end in time, since the last good one */
 	uint64_t noise, noise_at; /* what is not forgotten yet; when that was */

@@ -153,7 +153,7 @@ static void no_hello(void **state)
 	(void)state;
 	peer.silent = true;
 	assert_int_equal(next(), BACKEND_NONE);
-	assert_int_equal(due(), now + 5000);
+	assert_in_range(due(), now + 1000, now + 1999); /* asked again: it may have been lost */
 	now += 5000;
 	assert_int_equal(next(), -ETIMEDOUT);
 }
