@@ -269,8 +269,10 @@ static bool is_lock_held(const char *name)
 static bool is_held_by_file(const char *device)
 {
 	const char *slash = strrchr(device, '/');
+	const char *last = slash ? slash + 1 : device;
+	const char *whole = strncmp(device, "/dev/", 5) == 0 ? device + 5 : last;
 
-	return is_lock_held(slash ? slash + 1 : device) || (strncmp(device, "/dev/", 5) == 0 && is_lock_held(device + 5));
+	return is_lock_held(last) || (whole != last && is_lock_held(whole));
 }
 
 /* Root may open what TIOCEXCL keeps to another. */
@@ -328,30 +330,34 @@ static bool set_by_library(const char *device, const struct serial_mode *m)
 	return done;
 }
 
+enum { SHAPE = CSIZE | PARENB | PARODD | CSTOPB | CMSPAR };
+#define FLOW ((tcflag_t)CRTSCTS)
+
 static tcflag_t shape(const struct serial_mode *m)
 {
-	return (m->bits == 7 ? CS7 : CS8) | (m->parity == 'n' ? 0 : PARENB) | (m->parity == 'o' ? PARODD : 0) |
-	       (m->stops == 2 ? CSTOPB : 0) | (m->rtscts ? CRTSCTS : 0);
+	return (m->bits == 7 ? CS7 : CS8) | (m->parity == 'n' ? 0 : PARENB) | (m->parity == 'o' ? PARODD : 0) | (m->stops == 2 ? CSTOPB : 0);
 }
 
-enum { SHAPE = CSIZE | PARENB | PARODD | CSTOPB };
-#define FLOW ((tcflag_t)CRTSCTS)
+static tcflag_t flow(const struct serial_mode *m)
+{
+	return m->rtscts ? FLOW : 0;
+}
 
 /* Any speed by its number. */
 static void put_mode(struct termios2 *t, const struct serial_mode *m)
 {
-	t->c_cflag &= ~(SHAPE | FLOW | CBAUD | (CBAUD << IBSHIFT) | CMSPAR);
-	t->c_cflag |= shape(m) | BOTHER;
+	t->c_cflag = (t->c_cflag & ~(tcflag_t)(SHAPE | CBAUD | (CBAUD << IBSHIFT))) | shape(m) | BOTHER;
 	t->c_ispeed = t->c_ospeed = m->baud;
 }
 
-/* Every byte as it is, none for a BREAK, none that came with a parity error; a read of nothing says that the line is gone. */
-static void put_raw(struct termios2 *t, const struct serial_mode *m)
+/* Every byte as it is, none for a BREAK, none that came with a parity error; a read of nothing says that the line is gone.
+ * RTS and CTS because libserialport 0.1.1 says that it has seen to them, and does not. */
+static void put_rest(struct termios2 *t, const struct serial_mode *m)
 {
 	t->c_iflag = IGNBRK | (m->parity == 'n' ? 0 : INPCK | IGNPAR);
 	t->c_oflag = 0;
 	t->c_lflag = 0;
-	t->c_cflag = (t->c_cflag & ~(tcflag_t)HUPCL) | CREAD | CLOCAL;
+	t->c_cflag = (t->c_cflag & ~((tcflag_t)HUPCL | FLOW)) | flow(m) | CREAD | CLOCAL;
 	t->c_cc[VMIN] = 1;
 	t->c_cc[VTIME] = 0;
 }
@@ -361,7 +367,7 @@ static bool is_set(const struct termios2 *t, const struct serial_mode *m)
 {
 	unsigned off = t->c_ospeed > m->baud ? t->c_ospeed - m->baud : m->baud - t->c_ospeed;
 
-	return off <= m->baud / BAUD_OFF && !((t->c_cflag ^ shape(m)) & (SHAPE | FLOW));
+	return off <= m->baud / BAUD_OFF && (t->c_cflag & ((tcflag_t)SHAPE | FLOW)) == (shape(m) | flow(m));
 }
 
 static int set_mode(int fd, const char *device, const struct serial_mode *m, bool pty)
@@ -373,7 +379,7 @@ static int set_mode(int fd, const char *device, const struct serial_mode *m, boo
 		return -errno;
 	if (!by_library)
 		put_mode(&t, m);
-	put_raw(&t, m);
+	put_rest(&t, m);
 	if (ioctl(fd, TCSETS2, &t) < 0 || ioctl(fd, TCGETS2, &t) < 0)
 		return -errno;
 	return pty || is_set(&t, m) ? 0 : -EOPNOTSUPP;
@@ -445,7 +451,7 @@ int link_serial_dial(struct link **lk, const char *path, const struct serial_mod
 		return -EINVAL;
 	if (!realpath(path, device))
 		return -errno;
-	if (is_held_by_file(path) || is_held_by_file(device))
+	if (is_held_by_file(device) || (strcmp(path, device) != 0 && is_held_by_file(path)))
 		return -EBUSY;
 	return open_line(lk, device, mode);
 }
