@@ -23,6 +23,7 @@ enum backend_event {
 	BACKEND_RUNS,    /* the target runs: the answer to a resume, or to opening */
 	BACKEND_STOPPED, /* .stop; after opening, or while it ran */
 	BACKEND_PRINT,   /* .reply.bytes: text of the target's console; comes at any time */
+	BACKEND_CONSOLE, /* .reply.bytes: what was heard beside the protocol on its wire, as it came; at any time */
 	BACKEND_EVENTS,
 };
 
@@ -38,6 +39,8 @@ struct backend_info {
 	const struct tdesc *tdesc; /* NULL: the target did not describe itself */
 	struct span memory_map;    /* empty: none */
 	bool was_running;          /* it ran when it was met, and opening stopped it */
+	size_t read_max;           /* bytes of memory that one request brings; 0: not known */
+	bool one_memory;           /* every thread sees the same at an address */
 };
 
 struct backend_ops {
@@ -55,6 +58,7 @@ struct backend_ops {
 	const struct backend_info *(*info)(const struct backend *be);
 	struct guard *(*guard)(struct backend *be);   /* what was wrong with what it sent; the target tells it */
 	const char *(*why)(const struct backend *be); /* in words, after poll said -errno; NULL: errno tells it all */
+	size_t (*type)(struct backend *be, struct span bytes); /* on the console: how many were taken. NULL: it has none */
 	void (*ready)(struct backend *be);            /* as link_ready */
 	void (*wait)(const struct backend *be, struct wait *w);
 	void (*destroy)(struct backend *be);
@@ -64,6 +68,9 @@ struct backend {
 	const struct backend_ops *ops;
 };
 
-struct backend *backend_rsp_new(struct link *stack); /* takes the stack, if not NULL is returned */
+/* Both take the stack, if not NULL is returned. console: a layer of it, as backends/link/console.h; to_break is typed there to
+ * stop the kernel where the line cannot carry a BREAK, and borrowed; NULL: nothing is. */
+struct backend *backend_rsp_new(struct link *stack);
+struct backend *backend_kgdb_new(struct link *stack, struct link *console, const char *to_break);
 
 #endif

@@ -1,32 +1,38 @@
 /* backend_rsp.c - a target that speaks RSP itself: QEMU, gdbserver, a probe. See backend.h and rsp/ beside this file. */
 #include "backends/backend.h"
 
+#include "backends/link/console.h"
 #include "backends/link/link.h"
 #include "backends/rsp/fileio.h"
 #include "backends/rsp/hello.h"
 #include "backends/rsp/job.h"
+#include "backends/rsp/kgdb.h"
 #include "backends/rsp/wire.h"
 #include "base/text.h"
 #include "filters/guard.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	HELLO_MS = 5000,      /* for one answer */
 	HELLO_ALL_MS = 20000, /* for all of them */
 	BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BREAK_TRIES = 5,
+	KNOCK_MS = 1000, /* a kernel that stands for the first time says nothing */
 	LEAVE_MS = 1000,
 	FILE_MS = 5000,
 	DOUBT_MS = 250, /* after an answer that was none, for the right one */
 	STRAYS_MAX = 16, /* packets nobody asked for, in a row */
 	LIES_MAX = 8,    /* answers that are none, in a row */
-	OUTPUT_MAX = 4 << 20, OUTPUT_COST = 1024, /* bytes of text of one monitor command; and what each piece counts beside its own */
+	OUTPUT_MAX = 4 << 20, OUTPUT_COST = 64, /* bytes of text of one monitor command; and what each piece counts beside its own */
 	SIGTRAP_ = 5,
 };
 
 enum state {
+	S_KNOCK, /* KGDB: whether it runs or stands is not known; it is made to stand */
+	S_KNOCKING,
 	S_HELLO_ASK,
 	S_HELLO_WAIT,
 	S_IDLE,
@@ -68,6 +74,11 @@ struct backend_rsp {
 	struct guard guard;
 	unsigned tries, strays, lies;
 	size_t output;        /* of the monitor command in flight */
+	struct link *console;  /* a layer of the wire's link; NULL: the wire is the stub's alone */
+	const char *to_break;  /* typed there, where the line cannot carry a BREAK */
+	const char *words;     /* to be printed for whoever is there */
+	size_t boots;          /* of what a booting kernel says first */
+	bool warned;           /* of hardware breakpoints */
 	const char *why;
 };
 
@@ -84,6 +95,9 @@ static int enter(struct backend_rsp *b, enum state next, enum backend_event ev)
 }
 
 static const char unheard[] = "kdgate: the target does not answer the break-in; it is still waited for\n";
+static const char no_break[] = "kdgate: this line cannot carry a BREAK, and nothing else is set that would stop the kernel (break = ...)\n";
+static const char booted[] = "kdgate: the kernel seems to have booted again: breakpoints in it are gone\n";
+static const char doubtful[] = "kdgate: KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them\n";
 
 /* What each state says. 0, or an event, or -errno. */
 static int say_nothing(struct backend_rsp *b, uint64_t now)
@@ -107,9 +121,59 @@ static int met(struct backend_rsp *b, struct backend_news *news)
 		b->info.memory_map = buf_span(&b->stub.map);
 	}
 	b->info.was_running = b->hello.strays > 0;
+	b->info.read_max = stub_read_max(&b->stub);
+	b->info.one_memory = b->stub.kgdb;
 	b->stop = b->hello.stop;
 	news->stop = b->stop;
 	return enter(b, S_IDLE, BACKEND_STOPPED);
+}
+
+static int type_break(struct backend_rsp *b, const char *text)
+{
+	return b->console && link_console_type(b->console, span_of(text)) == strlen(text) ? 1 : 0;
+}
+
+/* 1: said; 0: not now; -EOPNOTSUPP: there is no way. */
+static int break_in(struct backend_rsp *b, uint64_t now)
+{
+	int rc;
+
+	if (!b->stub.kgdb) {
+		wire_byte(&b->wire, 0x03);
+		return 1;
+	}
+	rc = link_attention(b->wire.link, now);
+	if (rc == 0)
+		return type_break(b, "g");
+	if (rc == -EOPNOTSUPP && b->to_break)
+		return type_break(b, b->to_break);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+static int ask_hello(struct backend_rsp *b)
+{
+	if (b->console)
+		link_console_runs(b->console, false);
+	return enter(b, S_HELLO_ASK, BACKEND_MOVED);
+}
+
+static int say_knock(struct backend_rsp *b, uint64_t now)
+{
+	int rc = break_in(b, now);
+
+	b->deadline = now + KNOCK_MS;
+	if (rc == -EOPNOTSUPP)
+		return ask_hello(b); /* it may stand */
+	if (rc <= 0)
+		return rc;
+	return enter(b, S_KNOCKING, BACKEND_NONE);
+}
+
+static int say_knocking(struct backend_rsp *b, uint64_t now)
+{
+	enum console_mode mode = b->console ? link_console_mode(b->console) : CONSOLE_MODE_RUNS;
+
+	return now >= b->deadline || mode == CONSOLE_MODE_KDB ? ask_hello(b) : 0;
 }
 
 static int say_hello(struct backend_rsp *b, uint64_t now)
@@ -137,7 +201,7 @@ static int late(struct backend_rsp *b, uint64_t now)
 {
 	if (now < b->deadline)
 		return 0;
-	b->why = "it does not answer";
+	b->why = b->stub.kgdb && b->state == S_HELLO_WAIT ? "no KGDB answers (is the kernel up, this its console, the speed right, sysrq allowed?)" : "it does not answer";
 	return -ETIMEDOUT;
 }
 
@@ -158,10 +222,20 @@ static int say_going(struct backend_rsp *b, uint64_t now)
 
 static int say_break(struct backend_rsp *b, uint64_t now)
 {
-	wire_byte(&b->wire, 0x03);
-	b->tries++;
-	b->deadline = now + BREAK_AGAIN_MS;
+	int rc = break_in(b, now);
+
+	if (rc == 0 || (rc < 0 && rc != -EOPNOTSUPP))
+		return rc;
+	if (rc < 0)
+		b->words = no_break;
+	b->tries = rc < 0 ? BREAK_TRIES : b->tries + 1;
+	b->deadline = rc < 0 ? NEVER : now + BREAK_AGAIN_MS;
 	return enter(b, S_STOPPING, BACKEND_NONE);
+}
+
+static const char *unheard_words(const struct backend_rsp *b)
+{
+	return b->console ? kgdb_unheard((int)link_console_mode(b->console)) : unheard;
 }
 
 /* The last try may still be heard, so it goes on waiting; but not without a word. */
@@ -172,7 +246,8 @@ static int say_stopping(struct backend_rsp *b, uint64_t now)
 	if (b->tries < BREAK_TRIES)
 		return say_break(b, now);
 	b->deadline = NEVER;
-	return BACKEND_PRINT;
+	b->words = unheard_words(b);
+	return BACKEND_MOVED;
 }
 
 static int ask(struct backend_rsp *b, int rc)
@@ -243,18 +318,34 @@ static void note(struct backend_rsp *b, enum guard_what what, const char *words,
 }
 
 /* What each state makes of a packet. An event, or -errno. */
+static int pass_over(struct backend_rsp *b)
+{
+	return ++b->strays > STRAYS_MAX ? fails(b, "it sends packets that nobody asked for") : BACKEND_MOVED;
+}
+
 static int stray(struct backend_rsp *b, struct span packet)
 {
 	bool stop = span_starts(packet, "T") || span_starts(packet, "S");
 
 	note(b, stop ? GUARD_STOP : GUARD_UNASKED, stop ? "a stop that is none now" : "a packet that nobody asked for", packet);
-	return ++b->strays > STRAYS_MAX ? fails(b, "it sends packets that nobody asked for") : BACKEND_MOVED;
+	return pass_over(b);
 }
 
 static int hear_stray(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	(void)news, (void)now;
 	return stray(b, buf_span(body));
+}
+
+/* Stopped by us, or resending the stop that it reported last. */
+static int hear_knocking(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	struct rsp_stop stop;
+
+	(void)news, (void)now;
+	if (rsp_stop_parse(buf_span(body), &stop) < 0)
+		return stray(b, buf_span(body));
+	return ask_hello(b);
 }
 
 /* Before the first question: QEMU reports that it stopped a running machine. */
@@ -272,8 +363,11 @@ static int hear_early(struct backend_rsp *b, struct buf *body, struct backend_ne
 static int hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	enum hello_step step = b->hello.step;
+	unsigned chatter = b->hello.chatter;
 	int rc = hello_answer(&b->hello, &b->stub, body);
 
+	if (b->hello.chatter != chatter)
+		note(b, GUARD_UNASKED, "a packet that nobody asked for", buf_span(body));
 	if (b->hello.note)
 		guard_note(&b->guard, GUARD_DOCUMENT, "%s", b->hello.note);
 	b->hello.note = NULL;
@@ -339,6 +433,11 @@ static int refused(struct backend_rsp *b, struct backend_news *news)
 	return tell_stop(b, news);
 }
 
+static bool is_file(enum state state)
+{
+	return state >= S_FILE_ASK && state <= S_FILE_GOING;
+}
+
 static int on_file(struct backend_rsp *b, struct span body, uint64_t now)
 {
 	int rc = fileio_take(&b->file, body, now);
@@ -349,7 +448,7 @@ static int on_file(struct backend_rsp *b, struct span body, uint64_t now)
 		return fails(b, "it asks its host for files without end");
 	if (!b->file.text)
 		note(b, GUARD_FILE, "the target asked the host for a file or a program", body);
-	b->break_wanted = b->state != S_RUN;
+	b->break_wanted |= b->state == S_BREAK || b->state == S_STOPPING;
 	return enter(b, b->file.text ? S_FILE_ASK : S_FILE_SAY, BACKEND_MOVED);
 }
 
@@ -364,7 +463,7 @@ static bool stop_in(struct backend_rsp *b, struct span body, struct rsp_stop *st
 			note(b, GUARD_STOP, "a stop with what was not agreed on", body);
 		return true;
 	}
-	if (body.len <= SIGNAL_LEN || body.p[0] != 'T' || rsp_stop_parse(signal, stop) < 0)
+	if (body.len <= SIGNAL_LEN || (body.p[0] != 'T' && body.p[0] != 'S') || rsp_stop_parse(signal, stop) < 0)
 		return false;
 	note(b, GUARD_STOP, "a stop that makes no sense but for its signal", body);
 	return true;
@@ -399,7 +498,9 @@ static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news
 		return stray(b, buf_span(body));
 	if (news->reply.kind == RSP_REPLY_OUTPUT)
 		return BACKEND_PRINT;
-	return news->reply.kind == RSP_REPLY_ERROR || news->reply.kind == RSP_REPLY_UNSUPPORTED ? refused(b, news) : stray(b, buf_span(body));
+	if (is_file(b->state) || (news->reply.kind != RSP_REPLY_ERROR && news->reply.kind != RSP_REPLY_UNSUPPORTED))
+		return stray(b, buf_span(body));
+	return refused(b, news);
 }
 
 static int after_read_pc(struct backend_rsp *b, struct backend_news *news)
@@ -441,6 +542,14 @@ static void mend_threads(struct backend_rsp *b, struct rsp_reply *reply)
 	reply->threads_n = n;
 }
 
+static void warn_of_hardware(struct backend_rsp *b, const struct rsp_reply *reply)
+{
+	if (b->warned || !b->stub.kgdb || b->job.cmd.op != RSP_OP_BREAK_SET || !b->job.cmd.num[0] || reply->kind != RSP_REPLY_OK)
+		return;
+	b->warned = true;
+	b->words = doubtful;
+}
+
 static int done(struct backend_rsp *b, struct backend_news *news)
 {
 	if (b->purpose == P_READ_PC)
@@ -448,6 +557,7 @@ static int done(struct backend_rsp *b, struct backend_news *news)
 	if (b->purpose == P_WRITE_PC)
 		return tell_stop(b, news);
 	mend_threads(b, &news->reply);
+	warn_of_hardware(b, &news->reply);
 	return enter(b, S_IDLE, BACKEND_REPLY);
 }
 
@@ -481,8 +591,10 @@ static int hear_answer(struct backend_rsp *b, struct buf *body, struct backend_n
 	bool stops = rsp_stop_parse(buf_span(body), &stop) == 0; /* asked now: the answer is used up */
 	int rc = job_answer(&b->job, &b->stub, body, &news->reply);
 
-	if (rc == -EBADMSG && stops) /* a stop that nobody asked for is passed over */
-		return stray(b, (struct span){ 0 });
+	if (rc == -EBADMSG && stops) { /* a stop that nobody asked for is passed over */
+		guard_note(&b->guard, GUARD_UNASKED, "a stop in the place of an answer, with signal %u", stop.code);
+		return pass_over(b);
+	}
 	if (rc == -EBADMSG)
 		return nonsense(b, now);
 	b->lies = b->strays = 0;
@@ -507,6 +619,8 @@ static const struct {
 	int (*hear)(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now);
 	bool timed; /* .deadline counts */
 } states[S_STATES] = {
+	[S_KNOCK] = { say_knock, hear_knocking, false },
+	[S_KNOCKING] = { say_knocking, hear_knocking, true },
 	[S_HELLO_ASK] = { say_hello, hear_early, false },
 	[S_HELLO_WAIT] = { late, hear_hello, true },
 	[S_IDLE] = { say_nothing, hear_stray, false },
@@ -530,6 +644,8 @@ static int unanswered(struct backend_rsp *b, struct backend_news *news)
 {
 	if (b->state != S_WAIT || !job_unanswered(&b->job) || !wire_idle(&b->wire))
 		return BACKEND_NONE;
+	if (b->stub.kgdb && b->job.cmd.op == RSP_OP_RESTART)
+		return fails(b, "it was told to restart");
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OK };
 	return done(b, news);
 }
@@ -544,6 +660,13 @@ static int hear(struct backend_rsp *b, struct buf *body, struct backend_news *ne
 	if (!rc)
 		rc = wire_push(&b->wire, now);
 	return rc < 0 ? rc : ev;
+}
+
+static bool text_has(struct span text, const char *word)
+{
+	while (text.len && !span_starts(text, word))
+		text = span_from(text, 1);
+	return text.len > 0;
 }
 
 static void note_odd(struct backend_rsp *b)
@@ -565,19 +688,41 @@ static void note_odd(struct backend_rsp *b)
 	b->wire.odd = 0;
 }
 
+/* Text that is no packet, and words of our own. */
+static int overheard(struct backend_rsp *b, struct backend_news *news)
+{
+	struct span text = b->console ? link_console_text(b->console) : (struct span){ 0 };
+
+	if (kgdb_boots(&b->boots, text))
+		b->words = booted;
+	if (b->state == S_KNOCKING && text_has(text, "sysrq"))
+		b->hello.strays++; /* it ran */
+	if (text.len) {
+		news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = text };
+		return BACKEND_CONSOLE;
+	}
+	if (!b->words)
+		return 0;
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = span_of(b->words) };
+	b->words = NULL;
+	return BACKEND_PRINT;
+}
+
 /* Listen first, then speak: what has just come in may be what the sending waited for. */
 static int converse(struct backend_rsp *b, struct backend_news *news, uint64_t now)
 {
 	struct buf *body;
-	int got = wire_pull(&b->wire, &body, now), rc;
+	int told = overheard(b, news), got, rc;
+
+	if (told)
+		return told;
+	got = wire_pull(&b->wire, &body, now);
 
 	if (got < 0)
 		b->why = b->wire.why;
 	if (got < 0 || body)
 		return got < 0 ? got : hear(b, body, news, now);
 	rc = states[b->state].say(b, now);
-	if (rc == BACKEND_PRINT)
-		news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = span_of(unheard) };
 	if (rc)
 		return rc;
 	rc = wire_push(&b->wire, now);
@@ -625,11 +770,6 @@ static int rsp_submit(struct backend *be, const struct rsp_cmd *cmd)
 	return 0;
 }
 
-static bool is_file(enum state state)
-{
-	return state >= S_FILE_ASK && state <= S_FILE_GOING;
-}
-
 static void rsp_interrupt(struct backend *be)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
@@ -667,6 +807,13 @@ static struct guard *rsp_guard(struct backend *be)
 	return &((struct backend_rsp *)be)->guard;
 }
 
+static size_t rsp_type(struct backend *be, struct span bytes)
+{
+	struct backend_rsp *b = (struct backend_rsp *)be;
+
+	return b->console ? link_console_type(b->console, bytes) : bytes.len; /* nobody reads it */
+}
+
 static void rsp_ready(struct backend *be)
 {
 	link_ready(((struct backend_rsp *)be)->wire.link);
@@ -693,7 +840,7 @@ static void rsp_destroy(struct backend *be)
 }
 
 static const struct backend_ops rsp_ops = {
-	.name = "rsp", .submit = rsp_submit, .poll = rsp_poll, .interrupt = rsp_interrupt, .leave = rsp_leave,
+	.name = "rsp", .type = rsp_type, .submit = rsp_submit, .poll = rsp_poll, .interrupt = rsp_interrupt, .leave = rsp_leave,
 	.info = rsp_info, .guard = rsp_guard, .why = rsp_why, .ready = rsp_ready, .wait = rsp_wait, .destroy = rsp_destroy,
 };
 
@@ -704,10 +851,26 @@ struct backend *backend_rsp_new(struct link *stack)
 	if (!b)
 		return NULL;
 	b->base.ops = &rsp_ops;
+	b->state = S_HELLO_ASK;
 	if (wire_init(&b->wire) < 0 || stub_init(&b->stub) < 0 || hello_init(&b->hello) < 0 || job_init(&b->job) < 0) {
 		rsp_destroy(&b->base);
 		return NULL;
 	}
 	b->wire.link = stack;
 	return &b->base;
+}
+
+struct backend *backend_kgdb_new(struct link *stack, struct link *console, const char *to_break)
+{
+	struct backend *be = backend_rsp_new(stack);
+	struct backend_rsp *b = (struct backend_rsp *)be;
+
+	if (!be)
+		return NULL;
+	b->stub.kgdb = true;
+	b->stub.packet_max = KGDB_PACKET;
+	b->console = console;
+	b->to_break = to_break;
+	b->state = S_KNOCK;
+	return be;
 }

@@ -165,6 +165,29 @@ static int take_file(char to[static CONFIG_ADDRESS], const char *what, const cha
 	return 0;
 }
 
+int config_console_log_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	if (!*text || strlen(text) >= sizeof t->console_log)
+		return config_refuse(why, why_size, "no usable file name; expected one of 1 to %zu characters", sizeof t->console_log - 1);
+	memcpy(t->console_log, text, strlen(text) + 1);
+	return 0;
+}
+
+/* A line for a shell, ended as the return key does. */
+int config_break_in_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	size_t n = strlen(text);
+
+	for (const char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			return config_refuse(why, why_size, "it holds more than printable characters; expected a line such as: echo g > /proc/sysrq-trigger");
+	if (!n || n + 2 > sizeof t->break_in)
+		return config_refuse(why, why_size, "no usable line; expected 1 to %zu characters, such as: echo g > /proc/sysrq-trigger", sizeof t->break_in - 2);
+	memcpy(t->break_in, text, n);
+	memcpy(t->break_in + n, "\r", 2);
+	return 0;
+}
+
 int config_audit_text(struct config *c, const char *text, char *why, size_t why_size)
 {
 	return take_file(c->audit, "audit file", ", or - for standard output", text, why, why_size);

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512 };
+enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512, CONFIG_BREAK = 128 };
 
 enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217 };
 
@@ -32,6 +32,7 @@ struct config_listener {
 	bool has_group;
 	gid_t group;            /* of a Unix socket */
 	bool plain_accepted;    /* plain = accept-the-risk */
+	bool console;           /* who connects here sees the target's console, and types there if policy grants that */
 };
 
 enum on_disconnect { ON_DISCONNECT_RUN, ON_DISCONNECT_STAY };
@@ -44,6 +45,9 @@ struct config_target {
 	struct addr addr;       /* where the target is: the link and its address */
 	enum on_disconnect on_disconnect;
 	unsigned max_clients;   /* 1 to 256; 32 */
+	char console_log[CONFIG_ADDRESS]; /* a file; "": none */
+	bool console_to_debugger; /* debuggers are shown what the console says, too */
+	char break_in[CONFIG_BREAK]; /* KGDB: typed on the console to stop the kernel where no BREAK can be sent; "": nothing */
 	struct config_listener listeners[CONFIG_LISTENERS];
 	size_t listeners_n;
 };
@@ -83,6 +87,8 @@ int config_target_text(struct config_target *t, const char *text, char *why, siz
 int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size) MUST_USE;            /* to listen at: "tcp:[::1]:1234" "unix:/path" "stdio" */
 int config_on_disconnect_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "run" "stay" */
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "32" */
+int config_console_log_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;    /* a file */
+int config_break_in_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;       /* "echo g > /proc/sysrq-trigger" */
 int config_audit_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
 int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;        /* "stop" "continue" */
 int config_sandbox_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;              /* "try" "must" "off" */

@@ -184,6 +184,21 @@ int config_check_settings(const struct config *c, char *why, size_t why_size)
 	return rc ? rc : check_output(c, why, why_size);
 }
 
+/* Only a kernel shares its wire with its console. */
+static int check_console(const struct config_target *t, char *why, size_t why_size)
+{
+	bool console = *t->console_log || t->console_to_debugger || *t->break_in;
+
+	for (size_t i = 0; i < t->listeners_n; i++) {
+		console |= t->listeners[i].console;
+		if (t->listeners[i].console && t->listeners[i].addr.kind == ADDR_STDIO)
+			return config_refuse(why, why_size, "target %s: standard input and output are for a debugger; expected console tcp:127.0.0.1:5550 or unix:PATH", t->name);
+	}
+	if (console && t->proto != PROTO_KGDB)
+		return config_refuse(why, why_size, "target %s has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS", t->name);
+	return 0;
+}
+
 int config_check(const struct config *c, char *why, size_t why_size)
 {
 	int rc = config_check_settings(c, why, why_size);
@@ -195,6 +210,7 @@ int config_check(const struct config *c, char *why, size_t why_size)
 	for (size_t t = 0; t < c->targets_n; t++) {
 		if (!c->targets[t].listeners_n)
 			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
+		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
 			rc = config_check_listener(c, t, i, why, why_size);
 	}

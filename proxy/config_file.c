@@ -150,7 +150,7 @@ static int take_key(struct reading *r, const struct key *k, config_setting_t *s)
 
 static int check_known(struct reading *r, const config_setting_t *in, const config_setting_t *s, const struct key *keys)
 {
-	static const char *const later[] = { "console", "control" };
+	static const char *const later[] = { "control" };
 	char known[128] = "";
 	size_t at = 0;
 
@@ -303,6 +303,19 @@ static int take_listen(struct reading *r, config_setting_t *s)
 	return take_groups(r, s, take_listener);
 }
 
+static int take_console_listener(struct reading *r, config_setting_t *s)
+{
+	int rc = take_listener(r, s);
+
+	r->target->listeners[r->target->listeners_n - 1].console = true;
+	return rc;
+}
+
+static int take_console(struct reading *r, config_setting_t *s)
+{
+	return config_setting_is_group(s) ? take_console_listener(r, s) : take_groups(r, s, take_console_listener);
+}
+
 /* Targets. */
 static int text_connect(struct reading *r, const char *text)
 {
@@ -321,11 +334,31 @@ static int text_max_clients(struct reading *r, const char *text)
 	return config_max_clients_text(r->target, text, WHAT(r));
 }
 
+static int text_console_log(struct reading *r, const char *text)
+{
+	return config_console_log_text(r->target, text, WHAT(r));
+}
+
+static int text_console_to_debugger(struct reading *r, const char *text)
+{
+	r->target->console_to_debugger = !strcmp(text, "yes");
+	return 0;
+}
+
+static int text_break_in(struct reading *r, const char *text)
+{
+	return config_break_in_text(r->target, text, WHAT(r));
+}
+
 static const struct key target_keys[] = {
 	{ "connect", TEXT, .text = text_connect, .needed = true },
 	{ "on_disconnect", TEXT, .text = text_on_disconnect },
 	{ "max_clients", NUMBER, .text = text_max_clients },
+	{ "break_in", TEXT, .text = text_break_in },
+	{ "console_log", TEXT, .text = text_console_log },
+	{ "console_to_debugger", YES_NO, .text = text_console_to_debugger },
 	{ "listen", GROUPS, .group = take_listen, .needed = true },
+	{ "console", GROUPS, .group = take_console },
 	{ 0 },
 };
 

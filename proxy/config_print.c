@@ -72,7 +72,7 @@ static void print_listener(const struct config *c, const struct config_listener 
 {
 	char group[64];
 
-	fprintf(to, "  listens at %s", l->addr.text);
+	fprintf(to, "  %s at %s", l->console ? "has its console" : "listens", l->addr.text);
 	if (l->addr.kind == ADDR_UNIX)
 		fprintf(to, ", mode %04o", l->mode);
 	if (l->has_group)

@@ -5,6 +5,7 @@
 #include "backends/link/recording.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proxy/dial.h"
 #include "proxy/identity.h"
 #include "proxy/latch_page.h"
 #include "proxy/learned.h"
@@ -14,13 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int dial_link(const struct addr *a, struct link **lk)
-{
-	if (a->kind == ADDR_UNIX)
-		return link_unix_dial(lk, a->path);
-	return link_tcp_dial(lk, a->host, a->port);
-}
 
 static struct link *traced(struct link *lk, bool trace)
 {
@@ -41,13 +35,13 @@ static struct link *watched(struct gate *g, struct link *lk, enum recording_side
 static int dial(void *arg, struct backend **be)
 {
 	const struct gate_target *gt = arg;
-	struct link *lk, *top;
-	int rc = dial_link(&gt->config->addr, &lk);
+	struct link *lk, *top, *console;
+	int rc = dial_line(&lk, &console, gt->config);
 
 	if (rc < 0)
 		return rc;
 	top = watched(gt->gate, lk, RECORDING_TARGET, ++gt->gate->calls);
-	*be = top ? backend_rsp_new(top) : NULL;
+	*be = top ? dial_backend(top, console, gt->config) : NULL;
 	if (*be)
 		return 0;
 	link_destroy_stack(top ? top : lk);
@@ -65,6 +59,8 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.max_clients = gt->config->max_clients,
 		.audit = &g->audit,
 		.sandbox = g->sandbox,
+		.console = gt->config->proto == PROTO_KGDB ? &gt->console : NULL,
+		.console_to_debugger = gt->config->console_to_debugger,
 	});
 }
 
@@ -92,6 +88,8 @@ static int target_open(struct gate *g, struct gate_target *gt, const struct conf
 		return -ENOMEM;
 	}
 	target_setup(g, gt);
+	if (c->proto == PROTO_KGDB && console_init(&gt->console, c->console_log, why, why_size) < 0)
+		return -EIO;
 	return open_listeners(gt, why, why_size);
 }
 
@@ -211,6 +209,7 @@ void gate_fini(struct gate *g)
 		if (gt->t)
 			target_fini(gt->t);
 		free(gt->t);
+		console_fini(&gt->console);
 	}
 	free(g->targets);
 	close_recording(g);
@@ -293,6 +292,50 @@ struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, cons
 	g->sessions++;
 	let_in(gt, s, by->text);
 	return s;
+}
+
+struct console_reader *gate_admit_console(struct gate_target *gt, size_t listener, int fd, const struct peer *peer)
+{
+	struct gate *g = gt->gate;
+	const struct config_listener *l = &gt->config->listeners[listener];
+	const struct allow_entry *by = allow_find(&l->allow, peer);
+	struct session_who who = { .id = ++g->last_id, .target = gt->config->name, .audit = &g->audit, .latch = g->latch };
+	struct console_reader *r = NULL;
+	struct link *link = NULL;
+
+	peer_show(peer, who.peer, sizeof who.peer);
+	if (by)
+		who.policy = &g->config->policies[by->policy < 0 ? l->policy : by->policy];
+	if (by && policy_grants(who.policy, RSP_EFF_QUERY))
+		link = link_sock_new(fd);
+	if (link)
+		r = console_reader_new(&who, link, policy_grants(who.policy, RSP_EFF_CONSOLE));
+	if (!r || console_join(&gt->console, r) < 0) {
+		turned_away(gt, peer, !by ? "the console's allowlist does not have them" : !link ? "policy grants no query" : "too many at the console");
+		if (r)
+			console_reader_free(r);
+		else if (link)
+			link_destroy_stack(link);
+		else
+			close(fd);
+		return NULL;
+	}
+	log_line(LOG_LEVEL_INFO, "%s: client %llu is %s, at the console, policy %s; it %s", gt->config->name, (unsigned long long)who.id, who.peer,
+	         who.policy->name, r->may_type ? "may type" : "only reads");
+	audit_log_write(&g->audit, &(struct audit_event){ .what = AUDIT_CONNECT, .target = who.target, .client = who.id, .who = who.peer,
+	                                                  .policy = who.policy->name, .text = "console" });
+	return r;
+}
+
+void gate_part_console(struct gate_target *gt, struct console_reader *r)
+{
+	const char *why = r->why ? r->why : "kdgate ends";
+
+	log_line(LOG_LEVEL_INFO, "%s: client %llu (%s) leaves the console: %s", gt->config->name, (unsigned long long)r->who.id, r->who.peer, why);
+	audit_log_write(&gt->gate->audit, &(struct audit_event){ .what = AUDIT_LEAVE, .target = r->who.target, .client = r->who.id, .who = r->who.peer,
+	                                                         .policy = r->who.policy->name, .text = why });
+	console_part(&gt->console, r);
+	console_reader_free(r);
 }
 
 void gate_part(struct gate_target *gt, struct session *s)

@@ -4,6 +4,7 @@
 
 #include "proxy/audit_log.h"
 #include "proxy/config.h"
+#include "proxy/console.h"
 #include "proxy/listen.h"
 #include "proxy/target.h"
 
@@ -15,6 +16,7 @@ struct gate_target {
 	struct gate *gate;
 	struct target *t;                    /* owned */
 	const struct config_target *config;
+	struct console console;              /* of a kernel that shares its wire */
 	struct listener listeners[CONFIG_LISTENERS]; /* those of standard input are not opened */
 };
 
@@ -45,6 +47,10 @@ void gate_record(struct gate *g, uint64_t now, struct wait *w);
  * Takes fd in any case; -1: standard input and output. NULL: turned away, and that is logged and audited. */
 struct session *gate_admit(struct gate_target *gt, size_t listener, int fd, const struct peer *peer, uint64_t now);
 void gate_part(struct gate_target *gt, struct session *s); /* frees it */
+
+/* The same for a listener that is the console's. Takes fd in any case. */
+struct console_reader *gate_admit_console(struct gate_target *gt, size_t listener, int fd, const struct peer *peer);
+void gate_part_console(struct gate_target *gt, struct console_reader *r); /* frees it */
 
 void gate_close(struct gate *g, const char *why, uint64_t now); /* the program ends */
 bool gate_closed(const struct gate *g);                         /* every target has been left */

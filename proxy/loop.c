@@ -10,6 +10,7 @@
 #include <ev.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <utlist.h>
 
 enum { ACCEPT_PAUSE_MS = 1000, /* when there are no descriptors left */ ACCEPT_BURST = 64 };
@@ -18,7 +19,8 @@ enum { ACCEPT_PAUSE_MS = 1000, /* when there are no descriptors left */ ACCEPT_B
 
 struct conn {
 	struct conn *prev, *next;
-	struct session *s;
+	struct session *s;        /* or */
+	struct console_reader *r; /* at the console */
 	struct post *post;
 	ev_io io;
 };
@@ -111,7 +113,7 @@ static void turn(struct post *p)
 	watch(lp, &p->io, w);
 	until = w.until;
 	for (struct conn *c = p->conns; c; c = c->next) {
-		w = session_wait(c->s);
+		w = c->s ? session_wait(c->s) : console_reader_wait(&p->gt->console, c->r);
 		watch(lp, &c->io, w);
 		until = w.until < until ? w.until : until;
 	}
@@ -130,10 +132,19 @@ static void conn_free(struct conn *c)
 	struct post *p = c->post;
 
 	ev_io_stop(p->loop->ev, &c->io);
-	p->stdio_left |= c->s->who.from_stdio;
+	p->stdio_left |= c->s && c->s->who.from_stdio;
 	DL_DELETE(p->conns, c);
-	gate_part(p->gt, c->s);
+	if (c->s)
+		gate_part(p->gt, c->s);
+	else
+		gate_part_console(p->gt, c->r);
 	free(c);
+}
+
+/* Who reads the console does so to the last. */
+static bool is_left(const struct post *p)
+{
+	return p->gt->t->state == TARGET_CLOSED;
 }
 
 static void reap(struct post *p)
@@ -142,7 +153,7 @@ static void reap(struct post *p)
 
 	target_reap(p->gt->t);
 	DL_FOREACH_SAFE(p->conns, c, next)
-		if (c->s->state == SESSION_DEAD)
+		if (c->s ? c->s->state == SESSION_DEAD : c->r->dead || is_left(p))
 			conn_free(c);
 }
 
@@ -183,7 +194,7 @@ static void on_client(struct ev_loop *ev, ev_io *w, int revents)
 	struct conn *c = owner_of(w, struct conn, io);
 
 	(void)ev, (void)revents;
-	link_ready(c->s->client);
+	link_ready(c->s ? c->s->client : c->r->link);
 	turn(c->post);
 }
 
@@ -204,16 +215,22 @@ static void on_audit(struct ev_loop *ev, ev_io *w, int revents)
 
 static void conn_add(struct post *p, size_t listener, int fd, const struct peer *peer)
 {
-	struct session *s = gate_admit(p->gt, listener, fd, peer, clock_ms());
-	struct conn *c = s ? calloc(1, sizeof *c) : NULL;
+	struct conn *c = calloc(1, sizeof *c);
 
-	if (!s)
-		return;
 	if (!c) {
-		gate_part(p->gt, s);
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
-	*c = (struct conn){ .s = s, .post = p };
+	c->post = p;
+	if (p->gt->config->listeners[listener].console)
+		c->r = gate_admit_console(p->gt, listener, fd, peer);
+	else
+		c->s = gate_admit(p->gt, listener, fd, peer, clock_ms());
+	if (!c->s && !c->r) {
+		free(c);
+		return;
+	}
 	ev_init(&c->io, on_client);
 	DL_APPEND(p->conns, c);
 }

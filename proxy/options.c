@@ -66,6 +66,41 @@ static int take_listen(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int take_console(struct parse *p, const char *arg)
+{
+	int rc = take_listen(p, arg);
+
+	if (!rc)
+		p->last->console = true;
+	return rc;
+}
+
+static bool has_debug_listener(const struct config_target *t)
+{
+	size_t i = 0;
+
+	while (i < t->listeners_n && t->listeners[i].console)
+		i++;
+	return i < t->listeners_n;
+}
+
+static int take_console_log(struct parse *p, const char *arg)
+{
+	return config_console_log_text(p->target, arg, p->what, sizeof p->what);
+}
+
+static int take_console_to_debugger(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->target->console_to_debugger = true;
+	return 0;
+}
+
+static int take_break_in(struct parse *p, const char *arg)
+{
+	return config_break_in_text(p->target, arg, p->what, sizeof p->what);
+}
+
 static int take_policy(struct parse *p, const char *arg)
 {
 	p->o->policy = arg;
@@ -178,6 +213,10 @@ static int take_nothing(struct parse *p, const char *arg)
 
 static const struct option_row rows[] = {
 	{ "listen", 0, true, RUN, take_listen },
+	{ "console", 0, true, RUN, take_console },
+	{ "console-log", 0, true, RUN, take_console_log },
+	{ "console-to-debugger", 0, false, RUN, take_console_to_debugger },
+	{ "break-in", 0, true, RUN, take_break_in },
 	{ "policy", 0, true, RUN | EXPLAIN, take_policy },
 	{ "allow", 0, true, RUN, take_allow },
 	{ "socket-mode", 0, true, RUN, take_mode },
@@ -198,7 +237,6 @@ static const struct option_row rows[] = {
 	{ "quiet", 'q', false, ALL, take_quiet },
 	{ "help", 'h', false, ALL, take_nothing },
 	{ "version", 'V', false, ALL, take_nothing },
-	{ "console", 0, true, RUN, take_later },
 	{ "key-file", 0, true, RUN, take_later },
 };
 
@@ -422,7 +460,7 @@ static int finish_run(struct parse *p, const char *text)
 	if (rc)
 		return rc;
 	snprintf(t->name, sizeof t->name, "%.*s", (int)sizeof t->name - 1, text);
-	if (!t->listeners_n && take_listen(p, usual_listener(t)) < 0)
+	if (!has_debug_listener(t) && take_listen(p, usual_listener(t)) < 0)
 		return config_refuse(p->why, p->why_size, "%s", p->what);
 	rc = check_sockets(p);
 	if (rc)

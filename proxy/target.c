@@ -24,6 +24,7 @@ void target_fini(struct target *t)
 		t->be->ops->destroy(t->be);
 	t->be = NULL;
 	target_docs_fini(t);
+	target_cache_fini(t);
 }
 
 void target_reap(struct target *t)
@@ -70,7 +71,7 @@ static int target_to_clients(struct target *t, uint64_t now)
 {
 	static const enum target_event said[BACKEND_EVENTS] = {
 		[BACKEND_REPLY] = TARGET_SAYS_REPLY, [BACKEND_PART] = TARGET_SAYS_PART, [BACKEND_RUNS] = TARGET_SAYS_RUNS,
-		[BACKEND_STOPPED] = TARGET_SAYS_STOPPED, [BACKEND_PRINT] = TARGET_SAYS_TEXT,
+		[BACKEND_STOPPED] = TARGET_SAYS_STOPPED, [BACKEND_PRINT] = TARGET_SAYS_TEXT, [BACKEND_CONSOLE] = TARGET_SAYS_CONSOLE,
 	};
 	int rc;
 
@@ -107,6 +108,23 @@ static int client_to_target(struct target *t, unsigned slot, uint64_t now)
 	return rc != 0;
 }
 
+/* Who sits at the console, and what they type. */
+static int console_turn(struct target *t, uint64_t now)
+{
+	struct console *c = t->setup.console;
+	int moved = 0;
+	size_t n;
+
+	for (size_t i = 0; c && i < CONSOLE_READERS; i++)
+		if (c->readers[i])
+			moved |= console_step(c, c->readers[i], now);
+	if (!c || !t->be || !t->be->ops->type || !console_typed(c).len)
+		return moved;
+	n = t->be->ops->type(t->be, console_typed(c));
+	console_typed_taken(c, n);
+	return moved || n;
+}
+
 bool target_run(struct target *t, uint64_t now)
 {
 	int moved = 1;
@@ -115,6 +133,7 @@ bool target_run(struct target *t, uint64_t now)
 		moved = target_to_clients(t, now);
 		for (unsigned slot = 0; slot < t->slots_n; slot++)
 			moved |= client_to_target(t, slot, now);
+		moved |= console_turn(t, now);
 		moved |= target_serve(t, now);
 	}
 	return moved;

@@ -6,6 +6,7 @@
 #include "filters/guard.h"
 #include "filters/guard_doc.h"
 #include "proxy/breaks.h"
+#include "proxy/console.h"
 #include "proxy/session.h"
 
 enum {
@@ -40,7 +41,10 @@ struct target_setup {
 	bool run_on_disconnect;
 	unsigned max_clients;                    /* at most TARGET_SLOTS */
 	struct audit_log *audit;
+	struct console *console;                 /* NULL: none */
+	bool console_to_debugger;
 	const char *sandbox;                     /* for people: what this process may still do; NULL: nothing was taken from it */
+	bool no_cache;                           /* every read is the target's to answer */
 };
 
 struct target {
@@ -58,6 +62,7 @@ struct target {
 	struct rsp_thread threads[RSP_THREADS_MAX]; /* of this stop */
 	size_t threads_n;
 	bool threads_known;
+	struct target_cache *cache;         /* of this stop; NULL: none. Made when it is first dialled */
 	struct target_doc {
 		bool known;                 /* of this stop, and of the rest, which say what it is */
 		int obj;                    /* enum guard_object */

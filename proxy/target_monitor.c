@@ -100,12 +100,24 @@ static void put_audit(const struct audit_log *a, struct buf *out)
 		monitor_put(out, "audit: on%s", a->incomplete ? ", but lines were lost before" : "");
 }
 
+static void put_cache(const struct target *t, struct buf *out)
+{
+	struct target_cache_counts n = target_cache_counts(t);
+
+	if (target_cache_off(t))
+		monitor_put(out, "cache: %s", target_cache_off(t));
+	else
+		monitor_put(out, "cache: of memory, %llu byte%s told without asking the target, %llu read from it; %llu other answer%s told again",
+		            (unsigned long long)n.told, plural(n.told), (unsigned long long)n.read, (unsigned long long)n.answers, plural(n.answers));
+}
+
 static void status(const struct target *t, const struct session *s, uint64_t now, struct buf *out)
 {
 	put_target(t, out);
 	put_state(t, now, out);
 	put_abilities(t, out);
 	put_clients(t, s, out);
+	put_cache(t, out);
 	monitor_put(out, "console: %lu byte%s of its text left out, since you did not read", s->text_lost, plural(s->text_lost));
 	put_audit(t->setup.audit, out);
 	monitor_put(out, "secure mode: %s; sandbox: %s", s->who.latch && s->who.latch->secure ? "on" : "off",

@@ -8,7 +8,10 @@ void target_takes(struct target *t, const struct rsp_cmd *cmd, bool internal, ui
 	t->cmd.addr = cmd->addr;
 	t->cmd.len = cmd->len;
 	t->cmd.num[0] = cmd->num[0];
+	t->cmd.thread = cmd->thread;
+	t->cmd.spec = cmd->spec;
 	t->internal = internal;
+	target_cache_takes(t, cmd);
 	target_event(t, TARGET_TAKES, now);
 }
 

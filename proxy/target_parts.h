@@ -1,13 +1,14 @@
 /* target_parts.h - between target's own files, and for no other: who sits at it (target_seats.c), its states
  * (target_states.c), what it does by itself (target_own.c), what is done for its clients (target_serve.c, target_lift.c),
- * what is told of it (target_tell.c), by monitor commands too (target_monitor.c), and of its absence (target_away.c). */
+ * what is told of it (target_tell.c), again (target_cache.c), by monitor commands too (target_monitor.c), and of its absence
+ * (target_away.c). */
 #ifndef PROXY_TARGET_PARTS_H
 #define PROXY_TARGET_PARTS_H
 
 #include "proxy/target.h"
 
 enum target_event {
-	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_PART, TARGET_SAYS_TEXT,
+	TARGET_DUE, TARGET_TAKES, TARGET_SAYS_RUNS, TARGET_SAYS_STOPPED, TARGET_SAYS_REPLY, TARGET_SAYS_PART, TARGET_SAYS_TEXT, TARGET_SAYS_CONSOLE,
 	TARGET_GONE, TARGET_LEAVES, TARGET_SHUTS, TARGET_EVENTS,
 };
 
@@ -50,6 +51,30 @@ bool target_wants_doc(struct target *t, const struct session *s) MUST_USE;
 void target_take_doc(struct target *t, struct session *s);
 bool target_keeps_paths(const struct session *s); /* may it be told where the target's files are? Else it is told of no program */
 void target_say_piece(struct session *s, struct span doc);
+
+/* What it said in this stop; target_cache.c. Without a cache all of these do nothing, and what answers bool says false. */
+int target_cache_init(struct target *t) MUST_USE; /* again: nothing. 0, -ENOMEM */
+void target_cache_fini(struct target *t);
+void target_cache_drop(struct target *t);         /* it ran, or is lost */
+void target_cache_takes(struct target *t, const struct rsp_cmd *cmd);         /* the backend has cmd: what that makes of what is known */
+void target_cache_keep(struct target *t, const struct rsp_reply *reply);      /* of registers, or a thread's description, to t->cmd */
+bool target_tell_known(struct target *t, struct session *s) MUST_USE;         /* to .cmd, a read, if all of it is known */
+void target_cache_expedite(const struct target *t, struct rsp_stop *stop);    /* adds the registers that are looked at first */
+
+/* true: *cmd is to be asked in place of s->cmd. asked: it was, and s waits. part, answered: t->news has come; false and NOT: it is
+ * to be told as it is. ON: something more has been asked, and the target is not free yet. s is NULL when its client has gone. */
+enum target_cache_step { TARGET_CACHE_NOT, TARGET_CACHE_DONE, TARGET_CACHE_ON };
+bool target_cache_asks(struct target *t, const struct session *s, struct rsp_cmd *cmd) MUST_USE;
+void target_cache_asked(struct target *t, struct session *s);
+bool target_cache_part(struct target *t, struct session *s) MUST_USE;
+enum target_cache_step target_cache_answered(struct target *t, struct session *s) MUST_USE;
+
+struct target_cache_counts {
+	uint64_t told, read; /* bytes of memory: to clients without the target being asked; from the target */
+	uint64_t answers;    /* of other kinds, without the target being asked */
+};
+struct target_cache_counts target_cache_counts(const struct target *t);
+const char *target_cache_off(const struct target *t); /* in words; NULL: it is in use */
 
 /* What was wrong with what the target sent: to the log and the audit. */
 void target_tell_guard(struct target *t, uint64_t now);

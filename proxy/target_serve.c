@@ -8,10 +8,11 @@ bool target_there(const struct target *t)
 	return t->state == TARGET_STOPPED || t->state == TARGET_ASKED || t->state == TARGET_RUNNING;
 }
 
-static int hand_over(struct target *t, struct session *s, uint64_t now)
+/* cmd: the client's own, or what is asked in its place. 0: it was; else its client has been told why not. */
+static int submit(struct target *t, struct session *s, const struct rsp_cmd *cmd, uint64_t now)
 {
 	bool resumes = s->cmd.op == RSP_OP_RESUME || s->cmd.op == RSP_OP_REVERSE;
-	int rc = t->be->ops->submit(t->be, &s->cmd);
+	int rc = t->be->ops->submit(t->be, cmd);
 
 	if (rc && s->cmd.op == RSP_OP_BREAK_SET)
 		breaks_gone(&t->breaks, target_breakpoint_of(&s->cmd));
@@ -20,9 +21,15 @@ static int hand_over(struct target *t, struct session *s, uint64_t now)
 	else if (rc)
 		session_refuse(s, "kdgate: the target cannot be asked that");
 	if (rc)
-		return 1;
-	target_takes(t, &s->cmd, false, now);
+		return rc;
+	target_takes(t, cmd, false, now);
 	session_tell(s, resumes ? SESSION_RESUMED : SESSION_TAKEN, NULL);
+	return 0;
+}
+
+static int hand_over(struct target *t, struct session *s, uint64_t now)
+{
+	(void)submit(t, s, &s->cmd, now);
 	return 1;
 }
 
@@ -67,6 +74,18 @@ static int fetch(struct target *t, struct session *s, unsigned slot, uint64_t no
 	return 1;
 }
 
+static int read_through(struct target *t, struct session *s, unsigned slot, uint64_t now)
+{
+	struct rsp_cmd cmd;
+
+	(void)slot;
+	if (!target_cache_asks(t, s, &cmd))
+		return hand_over(t, s, now);
+	if (submit(t, s, &cmd, now) == 0)
+		target_cache_asked(t, s);
+	return 1;
+}
+
 static int plain(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
 	(void)slot;
@@ -85,6 +104,9 @@ static int act(struct target *t, struct session *s, unsigned slot, uint64_t now)
 		[RSP_OP_BREAK_CLEAR] = break_clear,
 		[RSP_OP_RESUME] = resume,
 		[RSP_OP_XFER_READ] = fetch,
+		[RSP_OP_MEM_READ] = read_through,
+		[RSP_OP_MEM_READ_BIN] = read_through,
+		[RSP_OP_REG_READ] = read_through,
 		[RSP_OP_MEM_WRITE] = nothing_to_write,
 		[RSP_OP_MEM_WRITE_BIN] = nothing_to_write,
 	};

@@ -54,11 +54,12 @@ static void redial_later(struct target *t, uint64_t now)
 	t->dial_ms = t->dial_ms * 2 < TARGET_DIAL_MOST_MS ? t->dial_ms * 2 : TARGET_DIAL_MOST_MS;
 }
 
-/* What a transition does. < 0: it does not happen. */
+/* What a transition does. Not 0: it does not happen. */
 static int dial(struct target *t, uint64_t now)
 {
 	int rc = target_docs_init(t);
 
+	rc = rc ? rc : target_cache_init(t);
 	rc = rc ? rc : t->setup.dial(t->setup.arg, &t->be);
 
 	if (rc == 0)
@@ -80,6 +81,7 @@ static int stopped(struct target *t, uint64_t now)
 	(void)now;
 	t->stop = t->news.stop;
 	t->threads_known = t->doc.known = false;
+	target_cache_drop(t);
 	/* nobody leads it: what is left in it comes out, and it goes on; or it was a step of our own */
 	if (!t->release && !target_lifting(t))
 		target_tell_stop(t);
@@ -140,6 +142,13 @@ static int printed(struct target *t, uint64_t now)
 	return 0;
 }
 
+static int heard_console(struct target *t, uint64_t now)
+{
+	if (t->setup.console)
+		console_put(t->setup.console, t->news.reply.bytes);
+	return t->setup.console_to_debugger ? printed(t, now) : 0;
+}
+
 static void keep_threads(struct target *t)
 {
 	t->threads_n = t->news.reply.threads_n < RSP_THREADS_MAX ? t->news.reply.threads_n : RSP_THREADS_MAX;
@@ -166,8 +175,11 @@ static void say_reply(struct session *s, const struct rsp_reply *reply)
 static void say_text(struct target *t, struct session *s, uint64_t now)
 {
 	struct span text = t->news.reply.bytes;
+	const uint8_t *end = text.len ? memchr(text.p, 0, text.len) : NULL;
 	char shown[RSP_ERROR_TEXT];
 
+	if (end && t->cmd.op == RSP_OP_THREAD_EXTRA) /* KGDB sends the whole array */
+		text.len = (size_t)(end - text.p);
 	if (t->cmd.op == RSP_OP_MONITOR) {
 		print(t, text, now);
 		say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_OK });
@@ -175,13 +187,19 @@ static void say_text(struct target *t, struct session *s, uint64_t now)
 	}
 	if (strlen(text_ascii(shown, sizeof shown, text)) != text.len)
 		guard_note(t->be->ops->guard(t->be), GUARD_TEXT, "control characters in a thread's description, or too long a one");
+	target_cache_keep(t, &(struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = span_of(shown) });
 	say_reply(s, &(struct rsp_reply){ .kind = RSP_REPLY_BYTES, .bytes = span_of(shown) });
 }
 
+/* 1: no: more has been asked for the same client. */
 static int answered(struct target *t, uint64_t now)
 {
 	const struct rsp_reply *reply = &t->news.reply;
 	struct session *s = asker(t);
+	enum target_cache_step step = target_cache_answered(t, s);
+
+	if (step != TARGET_CACHE_NOT)
+		return step == TARGET_CACHE_ON;
 
 	settle_breakpoint(t, reply->kind == RSP_REPLY_OK);
 	if (reply->kind == RSP_REPLY_THREADS)
@@ -200,7 +218,7 @@ static int parted(struct target *t, uint64_t now)
 	struct session *s = asker(t);
 
 	(void)now;
-	if (s)
+	if (!target_cache_part(t, s) && s)
 		session_tell(s, SESSION_PART, &(struct session_news){ .reply = &t->news.reply });
 	return 0;
 }
@@ -238,6 +256,7 @@ static int lose(struct target *t, uint64_t now)
 	for (unsigned i = 0; i < t->slots_n; i++) /* a stub that comes back may still have them */
 		breaks_leave(&t->breaks, i);
 	t->internal = t->threads_known = t->doc.known = false;
+	target_cache_drop(t);
 	t->lift = LIFT_NONE;
 	return bury(t, now);
 }
@@ -282,6 +301,7 @@ static const struct row {
 	{ TARGET_CLOSED,  TARGET_GONE,         NULL,     TARGET_CLOSED },
 	{ TARGET_ANY,     TARGET_SHUTS,        shut,     TARGET_CLOSED },
 	{ TARGET_ANY,     TARGET_SAYS_TEXT,    printed,  TARGET_ANY },
+	{ TARGET_ANY,     TARGET_SAYS_CONSOLE, heard_console, TARGET_ANY },
 	{ TARGET_ANY,     TARGET_GONE,         lose,     TARGET_LOST },
 };
 

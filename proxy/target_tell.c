@@ -124,10 +124,12 @@ static bool on_ctrl_c(struct target *t, struct session *s)
 
 static bool on_status(struct target *t, struct session *s)
 {
-	struct session_news news = { .stop = &t->stop, .threads = t->threads, .threads_n = t->threads_known ? t->threads_n : 0 };
+	struct rsp_stop stop = t->stop;
+	struct session_news news = { .stop = &stop, .threads = t->threads, .threads_n = t->threads_known ? t->threads_n : 0 };
 
 	if (t->state == TARGET_RUNNING)
 		return false;
+	target_cache_expedite(t, &stop);
 	session_tell(s, SESSION_STATUS, &news);
 	return true;
 }
@@ -171,6 +173,8 @@ bool target_tell(struct target *t, struct session *s)
 		[RSP_OP_SUPPORTED] = on_supported,   [RSP_OP_XFER_READ] = on_xfer,     [RSP_OP_XFER_WRITE] = unsupported,
 		[RSP_OP_HOST_INFO] = on_host_info,   [RSP_OP_PROCESS_INFO] = unsupported, [RSP_OP_STATUS] = on_status,
 		[RSP_OP_CTRL_C] = on_ctrl_c,
+		[RSP_OP_MEM_READ] = target_tell_known, [RSP_OP_MEM_READ_BIN] = target_tell_known, [RSP_OP_REGS_READ] = target_tell_known,
+		[RSP_OP_REG_READ] = target_tell_known, [RSP_OP_THREAD_EXTRA] = target_tell_known,
 		[RSP_OP_THREAD_CURRENT] = on_current, [RSP_OP_THREADS_FIRST] = on_threads, [RSP_OP_THREADS_NEXT] = on_threads_next,
 	};
 

@@ -2,6 +2,7 @@
 #include "backends/rsp/hello.h"
 
 #include "backends/rsp/kgdb.h"
+#include "base/hex.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -248,10 +249,12 @@ static int take_thread(struct hello *h, struct stub *s, struct buf *body)
 {
 	struct span answer = buf_span(body);
 	struct cursor c = cursor_of(span_from(answer, 2));
+	struct rsp_thread id;
 
 	(void)s;
-	if (span_starts(answer, "QC") && rsp_thread_take(&c, &h->stop.thread) == 0 && cursor_done(&c))
-		h->stop.has_thread = true;
+	h->stop.has_thread = span_starts(answer, "QC") && rsp_thread_take(&c, &id) == 0 && cursor_done(&c) && rsp_thread_names_one(id);
+	if (h->stop.has_thread)
+		h->stop.thread = id;
 	return next(h);
 }
 
@@ -295,19 +298,36 @@ int hello_request(struct hello *h, struct stub *s, struct buf *out)
 	return rows[h->step].ask(h, s, out) < 0 ? -ENOBUFS : 1;
 }
 
-/* QEMU stops a running machine when somebody connects, and says so unasked. Console text may come at any time. */
-static bool is_stray(const struct hello *h, const struct buf *body)
+/* QEMU stops a running machine when somebody connects, and says so unasked. */
+static bool is_stray_stop(const struct hello *h, struct span body)
 {
 	struct rsp_stop stop;
 
-	if (span_starts(buf_span(body), "F") || (span_starts(buf_span(body), "O") && !span_is(buf_span(body), "OK")))
-		return true;
-	return h->step != HELLO_STATUS && rsp_stop_parse(buf_span(body), &stop) == 0;
+	return h->step != HELLO_STATUS && rsp_stop_parse(body, &stop) == 0;
+}
+
+/* "Fopen,..." or "O4142": it wants a file, or prints. Both may come at any time. */
+static bool is_chatter(struct span body)
+{
+	bool file = span_starts(body, "F"), text = span_starts(body, "O") && body.len % 2;
+	size_t i = 1;
+
+	while (file && i < body.len && body.p[i] >= 'a' && body.p[i] <= 'z')
+		i++;
+	while (text && i < body.len && hex_value(body.p[i]) >= 0)
+		i++;
+	return (file && i > 1 && i < body.len && body.p[i] == ',') || (text && i == body.len);
 }
 
 int hello_answer(struct hello *h, struct stub *s, struct buf *body)
 {
-	if (!is_stray(h, body))
+	bool stop = is_stray_stop(h, buf_span(body));
+
+	if (!stop && !is_chatter(buf_span(body)))
 		return rows[h->step].take(h, s, body);
-	return ++h->strays > STRAYS_MAX ? fails(h, "it reports stops that nobody asked for") : 0;
+	h->strays += stop;
+	h->chatter += !stop;
+	if (h->strays + h->chatter <= STRAYS_MAX)
+		return 0;
+	return fails(h, stop ? "it reports stops that nobody asked for" : "it sends packets that nobody asked for");
 }

@@ -80,7 +80,8 @@ static struct rsp_thread resume_thread(const struct job *j)
 
 static bool select_resume(const struct job *j, const struct stub *s)
 {
-	return trait(j)->kind == KIND_RESUME && !vcont(j, s) && resume_thread(j).tid != s->resume.tid;
+	return trait(j)->kind == KIND_RESUME && !s->kgdb && !vcont(j, s) && /* KGDB resumes the thread that stopped, or none */
+	       resume_thread(j).tid != s->resume.tid;
 }
 
 static enum job_step next_step(const struct job *j, const struct stub *s)
@@ -108,9 +109,12 @@ static bool lengths_fit(const struct stub *s, const struct rsp_cmd *cmd)
 /* Does it fit the stub's buffer? G is as long as its g was. */
 static bool packet_fits(const struct stub *s, const struct rsp_cmd *cmd)
 {
+	static const size_t doc_head = sizeof "qXfer::read::ffffff,ffff" - 1;
 	uint8_t room[2 * STUB_READ_MAX];
 	struct buf out = { .base = room, .cap = sizeof room };
 
+	if (traits[cmd->op].kind == KIND_DOC)
+		return doc_head + cmd->text.len + cmd->annex.len + STUB_FRAME <= s->packet_max;
 	if (traits[cmd->op].kind != KIND_WHOLE || cmd->op == RSP_OP_REGS_WRITE)
 		return true;
 	return rsp_cmd_encode(&out, cmd) == 0 && out.len + STUB_FRAME <= s->packet_max;

@@ -1,6 +1,8 @@
 /* kgdb.c - see kgdb.h. */
 #include "backends/rsp/kgdb.h"
 
+#include "backends/link/console.h"
+
 #include <errno.h>
 
 bool kgdb_understands(const struct rsp_cmd *cmd)
@@ -49,4 +51,31 @@ int kgdb_describe(struct tdesc *t, size_t g_len)
 		return rc ? rc : tdesc_build(t);
 	}
 	return -ENOENT;
+}
+
+bool kgdb_boots(size_t *at, struct span text)
+{
+	static const char line[] = "[    0.000000] Linux version ";
+
+	for (size_t i = 0; i < text.len; i++) {
+		*at = text.p[i] == (uint8_t)line[*at] ? *at + 1 : text.p[i] == '[';
+		if (*at == sizeof line - 1) {
+			*at = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *kgdb_unheard(int mode)
+{
+	switch (mode) {
+	case CONSOLE_MODE_MASKED:
+		return "kdgate: the kernel does not allow sysrq g: echo 1 > /proc/sys/kernel/sysrq, or boot with sysrq_always_enabled\n";
+	case CONSOLE_MODE_NO_KEY:
+		return "kdgate: the kernel knows no sysrq g: it is built without CONFIG_KGDB, or kgdboc= is not on its command line\n";
+	default:
+		return "kdgate: the kernel does not answer BREAK and g. Is this line its console, and kgdboc= the same port? Is the speed right? "
+		       "Is sysrq allowed, and the kernel alive? It is still waited for\n";
+	}
 }

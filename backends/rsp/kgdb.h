@@ -16,4 +16,11 @@ bool kgdb_understands(const struct rsp_cmd *cmd);
  * other -errno. */
 int kgdb_describe(struct tdesc *t, size_t g_len) MUST_USE;
 
+/* Does a kernel boot? Told a console's text, piece by piece; true where the line begins that a kernel says first. at is 0 at
+ * the start. dmesg says the same: what follows from it must do no harm. */
+bool kgdb_boots(size_t *at, struct span text);
+
+/* Why a break-in had no answer, as far as the console has told. For people, with a newline. */
+const char *kgdb_unheard(int mode); /* enum console_mode */
+
 #endif

@@ -1,0 +1,80 @@
+/* dial.c - see dial.h. */
+#include "proxy/dial.h"
+
+#include "backends/backend.h"
+#include "backends/link/console.h"
+
+#include <errno.h>
+
+static int dial_tcp(struct link **lk, const struct addr *a)
+{
+	return link_tcp_dial(lk, a->host, a->port);
+}
+
+static int dial_unix(struct link **lk, const struct addr *a)
+{
+	return link_unix_dial(lk, a->path);
+}
+
+static int dial_serial(struct link **lk, const struct addr *a)
+{
+	return link_serial_dial(lk, a->path, &a->mode);
+}
+
+static int dial_udp(struct link **lk, const struct addr *a)
+{
+	return link_udp_dial(lk, a->host, a->port);
+}
+
+static int dial_telnet(struct link **lk, const struct addr *a)
+{
+	struct link *tcp;
+	int rc = link_tcp_dial(&tcp, a->host, a->port);
+
+	if (rc)
+		return rc;
+	*lk = link_telnet_new(tcp, a->kind == ADDR_RFC2217 ? &a->mode : NULL);
+	if (*lk)
+		return 0;
+	link_destroy_stack(tcp);
+	return -ENOMEM;
+}
+
+static int dial_nothing(struct link **lk, const struct addr *a)
+{
+	(void)lk, (void)a;
+	return -EINVAL;
+}
+
+static int dial_addr(struct link **lk, const struct addr *a)
+{
+	static int (*const dials[])(struct link **lk, const struct addr *a) = {
+		[ADDR_TCP] = dial_tcp,       [ADDR_UNIX] = dial_unix, [ADDR_STDIO] = dial_nothing,  [ADDR_SERIAL] = dial_serial,
+		[ADDR_UDP] = dial_udp,       [ADDR_TELNET] = dial_telnet, [ADDR_RFC2217] = dial_telnet,
+	};
+
+	return dials[a->kind](lk, a);
+}
+
+int dial_line(struct link **stack, struct link **console, const struct config_target *t)
+{
+	struct link *line;
+	int rc = dial_addr(&line, &t->addr);
+
+	*console = NULL;
+	if (rc < 0)
+		return rc;
+	*stack = line;
+	if (t->proto != PROTO_KGDB)
+		return 0;
+	*stack = *console = link_console_new(line);
+	if (*stack)
+		return 0;
+	link_destroy_stack(line);
+	return -ENOMEM;
+}
+
+struct backend *dial_backend(struct link *stack, struct link *console, const struct config_target *t)
+{
+	return t->proto == PROTO_KGDB ? backend_kgdb_new(stack, console, *t->break_in ? t->break_in : NULL) : backend_rsp_new(stack);
+}

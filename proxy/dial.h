@@ -1,0 +1,16 @@
+/* dial.h - the way to a target, from what the configuration says of it. */
+#ifndef PROXY_DIAL_H
+#define PROXY_DIAL_H
+
+#include "proxy/config.h"
+
+struct backend;
+
+/* The line; *console is the layer that takes a kernel's console off it, or NULL. What is put upon the stack sees the debugger's
+ * half alone. 0; -errno: not now. */
+int dial_line(struct link **stack, struct link **console, const struct config_target *t) MUST_USE;
+
+/* A backend of the target's protocol, which takes the stack. NULL: no memory. */
+struct backend *dial_backend(struct link *stack, struct link *console, const struct config_target *t);
+
+#endif
