@@ -200,9 +200,13 @@ static const struct forgery {
 	{ "qOffsets", "\033[2J", "E01", false, false },
 	{ "qCRC:0,4", "C1}", "E01", false, false },
 	{ "c", "OK", NULL, true, false },
-	{ "c", "T05thread:-1;", "T05", true, false }, /* it stands, wherever */
+	{ "c", "T05thread:-1;", "T05", true, false }, /* of a stop that makes no sense the signal is left */
 	{ "c", "T05thread:zz;", "T05", true, false },
+	{ "c", "T0bfee:1;", "T0b", true, false },
+	{ "c", "S05thread:1;", "T05", true, false },
 	{ "c", "T5", NULL, true, false },
+	{ "c", "Tzzthread:1;", NULL, true, false },
+	{ "c", "S5;", NULL, true, false },
 	{ "c", "Oxx", NULL, true, false },
 	{ "c", "m0,4", NULL, true, false },
 	{ "c", "F1", NULL, true, false },
