@@ -37,8 +37,13 @@ static void need_target(struct sandbox_needs *n, const struct addr *a)
 {
 	struct in6_addr number;
 
+	n->datagrams |= a->kind == ADDR_UDP;
 	if (a->kind == ADDR_UNIX) {
 		n->unix_sockets = true;
+	} else if (a->kind == ADDR_SERIAL) {
+		n->serial = true;
+	} else if (a->kind == ADDR_UDP && (inet_pton(AF_INET, a->host, &number) == 1 || strchr(a->host, ':'))) {
+		return;
 	} else if (inet_pton(AF_INET, a->host, &number) == 1) {
 		n->ipv4 = true;
 	} else if (strchr(a->host, ':')) {

@@ -33,7 +33,8 @@
 #define NO_FASTOPEN(arg) BITS(arg, MSG_FASTOPEN, 0)
 
 enum { OPEN_FOR = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, AUDIT_FLAGS = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
-       OPEN_READ = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), TYPE = ~(SOCK_CLOEXEC | SOCK_NONBLOCK) };
+       OPEN_LINE = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_NOCTTY | O_NONBLOCK | (O_TMPFILE & ~O_DIRECTORY),
+       LINE_FLAGS = O_RDWR | O_NOCTTY | O_NONBLOCK, OPEN_READ = O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), TYPE = ~(SOCK_CLOEXEC | SOCK_NONBLOCK) };
 
 struct rule {
 	int call;
@@ -141,6 +142,30 @@ static const struct rule for_audit[] = {
 	{ CALL(open), 1, { BITS(1, OPEN_FOR, AUDIT_FLAGS) } },
 	{ CALL(openat), 1, { BITS(2, OPEN_FOR, AUDIT_FLAGS) } },
 };
+static const struct rule for_datagrams[] = {
+	{ CALL(socket), 3, { IS(0, AF_INET), BITS(1, TYPE & INT, SOCK_DGRAM), IS(2, 0) } },
+	{ CALL(socket), 3, { IS(0, AF_INET6), BITS(1, TYPE & INT, SOCK_DGRAM), IS(2, 0) } },
+};
+/* A line that comes back is opened, locked and configured anew, by libserialport with TCSETS and TIOCMBIS. kill with 0 asks
+ * whether the owner of a lock lives. Not TIOCSTI, which types for somebody else, nor TIOCSETD, which loads modules. */
+static const struct rule for_serial[] = {
+	{ CALL(open), 1, { BITS(1, OPEN_LINE, LINE_FLAGS) } },
+	{ CALL(openat), 1, { BITS(2, OPEN_LINE, LINE_FLAGS) } },
+	{ CALL(flock), 0, { { 0 } } },
+	{ CALL(kill), 1, { IS(1, 0) } },
+	{ CALL(ioctl), 1, { IS(1, TCSETS) } },
+	{ CALL(ioctl), 1, { IS(1, TCGETS2) } },
+	{ CALL(ioctl), 1, { IS(1, TCSETS2) } },
+	{ CALL(ioctl), 1, { IS(1, TCFLSH) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCEXCL) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCNXCL) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCGEXCL) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCSBRK) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCCBRK) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCOUTQ) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCMGET) } },
+	{ CALL(ioctl), 1, { IS(1, TIOCMBIS) } },
+};
 static const struct rule for_socket_files[] = {
 	{ CALL(unlink), 0, { { 0 } } },
 	{ CALL(unlinkat), 1, { IS(2, 0) } },
@@ -194,6 +219,8 @@ static int add_needed(scmp_filter_ctx f, const struct sandbox_needs *n)
 		{ n->ipv4, for_ipv4, COUNT(for_ipv4) },
 		{ n->ipv6, for_ipv6, COUNT(for_ipv6) },
 		{ n->unix_sockets, for_unix_sockets, COUNT(for_unix_sockets) },
+		{ n->datagrams, for_datagrams, COUNT(for_datagrams) },
+		{ n->serial, for_serial, COUNT(for_serial) },
 		{ n->diag, for_diag, COUNT(for_diag) },
 		{ n->names, for_names, COUNT(for_names) },
 		{ n->audit != NULL, for_audit, COUNT(for_audit) },

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { ABI_MOST = 7, RULE_PORT = 2, DNS_PORT = 53, DIR_ENTRIES = 1024 };
@@ -107,12 +108,17 @@ static int allow_port(int ruleset, uint64_t port)
 	return syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) < 0 ? -errno : 0;
 }
 
+static bool is_over_tcp(enum addr_kind kind)
+{
+	return kind == ADDR_TCP || kind == ADDR_TELNET || kind == ADDR_RFC2217;
+}
+
 static int allow_ports(int ruleset, const struct config *c, const struct sandbox_needs *n)
 {
 	int rc = n->names ? allow_port(ruleset, DNS_PORT) : 0;
 
 	for (size_t i = 0; !rc && i < c->targets_n; i++)
-		if (c->targets[i].addr.kind == ADDR_TCP)
+		if (is_over_tcp(c->targets[i].addr.kind))
 			rc = allow_port(ruleset, strtoul(c->targets[i].addr.port, NULL, 10));
 	return rc;
 }
@@ -207,6 +213,56 @@ static int allow_sockets(int ruleset, const struct config *c)
 	return rc;
 }
 
+/* Known to sysfs by its number, whatever its name is. */
+static bool is_on_usb(const char *device)
+{
+	char link[64], place[PATH_MAX];
+	struct stat st;
+
+	if (stat(device, &st) < 0 || !S_ISCHR(st.st_mode))
+		return false;
+	snprintf(link, sizeof link, "/sys/dev/char/%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return realpath(link, place) && strstr(place, "/usb");
+}
+
+/* The file or directory that a line comes back in. device: a buffer; NULL: as root nothing but the file that is not there, so
+ * nothing. A name elsewhere that leads nowhere yet is a link that somebody will make, to a pseudo-terminal. */
+static const char *place_of_line(const char *path, char *device)
+{
+	bool here = realpath(path, device) != NULL;
+
+	if (strncmp(here ? device : path, "/dev/pts/", 9) == 0 || (!here && strncmp(path, "/dev/", 5) != 0))
+		return "/dev/pts";
+	if (here && !is_on_usb(device))
+		return device;
+	if (geteuid() != 0)
+		return "/dev";
+	return here ? device : NULL;
+}
+
+static int allow_line(int ruleset, const struct config_target *t, uint64_t rights)
+{
+	char device[PATH_MAX];
+	const char *place = place_of_line(t->addr.path, device);
+
+	if (!place || (geteuid() == 0 && place == device && is_on_usb(device)))
+		log_line(LOG_LEVEL_WARNING, "%s: %s: as root, kdgate will not find it again after it is plugged in anew "
+			 "(run kdgate as a user in the device's group, or say sandbox = \"off\")", t->name, t->addr.path);
+	return place ? allow_path(ruleset, place, rights) : 0;
+}
+
+/* Of other programs' locks on lines, and the lines. */
+static int allow_lines(int ruleset, int abi, const struct config *c)
+{
+	uint64_t rights = (FILE_READ | FILE_WRITE | FILE_IOCTL) & all_of(abi).files;
+	int rc = allow_path(ruleset, "/run/lock", FILE_READ);
+
+	for (size_t i = 0; !rc && i < c->targets_n; i++)
+		if (c->targets[i].addr.kind == ADDR_SERIAL)
+			rc = allow_line(ruleset, &c->targets[i], rights);
+	return rc;
+}
+
 static int allow_all(int ruleset, int abi, const struct config *c, const struct sandbox_needs *n)
 {
 	int rc = allow_system(ruleset, n);
@@ -215,6 +271,8 @@ static int allow_all(int ruleset, int abi, const struct config *c, const struct 
 		rc = allow_audit(ruleset, n->audit);
 	if (!rc && n->socket_files)
 		rc = allow_sockets(ruleset, c);
+	if (!rc && n->serial)
+		rc = allow_lines(ruleset, abi, c);
 	return rc || !all_of(abi).ports ? rc : allow_ports(ruleset, c, n);
 }
 

@@ -7,6 +7,8 @@
 /* What a configuration does after the start. */
 struct sandbox_needs {
 	bool ipv4, ipv6;   /* TCP connections to targets */
+	bool datagrams;    /* targets over UDP */
+	bool serial;       /* targets at serial lines */
 	bool names;        /* a target's host is a name, which is looked up at every dialling */
 	bool unix_sockets; /* to targets, or to a service that knows names */
 	bool groups;       /* a loopback client's groups decide whether it comes in */

@@ -2,6 +2,8 @@
  * confines is entered in children; what an intruder then tries is in tests/e2e/test_sandbox.py. */
 #include "proxy/sandbox_parts.h"
 
+#include "backends/link/link.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -102,6 +105,12 @@ static void needs_follow_the_configuration(void **state)
 		{ "rsp+tcp:[::1]:1234", "unix:/run/k/s", { .ipv6 = true, .socket_files = true } },
 		{ "rsp+tcp:lab.example:1234", "stdio", { .ipv4 = true, .ipv6 = true, .names = true } },
 		{ "rsp+unix:/run/vm", "stdio", { .unix_sockets = true } },
+		{ "kgdb+serial:/dev/ttyUSB0@115200", "stdio", { .serial = true } },
+		{ "rsp+udp:127.0.0.1:1234", "stdio", { .datagrams = true } },
+		{ "rsp+udp:[::1]:1234", "stdio", { .datagrams = true } },
+		{ "rsp+udp:lab.example:1234", "stdio", { .datagrams = true, .ipv4 = true, .ipv6 = true, .names = true } },
+		{ "kgdb+rfc2217:127.0.0.1:1234", "stdio", { .ipv4 = true } },
+		{ "kgdb+telnet:[::1]:1234", "stdio", { .ipv6 = true } },
 	};
 
 	(void)state;
@@ -115,6 +124,8 @@ static void needs_follow_the_configuration(void **state)
 		assert_int_equal(n.names, cases[i].n.names);
 		assert_int_equal(n.unix_sockets, cases[i].n.unix_sockets || (n.names && sandbox_names_of_hosts_ask()));
 		assert_int_equal(n.diag, cases[i].n.diag);
+		assert_int_equal(n.serial, cases[i].n.serial);
+		assert_int_equal(n.datagrams, cases[i].n.datagrams);
 		assert_int_equal(n.socket_files, cases[i].n.socket_files);
 		assert_false(n.groups);
 		assert_null(n.audit);
@@ -384,7 +395,8 @@ static int confine_calls(const void *arg)
 static void sockets_are_those_that_are_needed(void **state)
 {
 	static const struct { struct sandbox_needs n; int had; } cases[] = {
-		{ { .ipv4 = true }, 1 }, { { .ipv6 = true }, 2 }, { { .unix_sockets = true }, 4 }, { { .diag = true }, 8 },
+		{ { .ipv4 = true }, 1 }, { { .ipv6 = true }, 2 }, { { .unix_sockets = true }, 4 }, { { .diag = true }, 8 }, { { .datagrams = true }, 16 | 32 },
+		{ { .serial = true }, 0 },
 		{ { .ipv4 = true, .ipv6 = true, .names = true }, 1 | 2 | 16 | 32 }, { { 0 }, 0 },
 		{ { .ipv4 = true, .ipv6 = true, .names = true, .unix_sockets = true, .diag = true, .audit = "a", .socket_files = true }, 63 },
 	};
@@ -392,6 +404,61 @@ static void sockets_are_those_that_are_needed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_int_equal(in_child(confine_calls, &cases[i].n), cases[i].had);
+}
+
+/* --- serial lines */
+
+static int open_pty(char *name, size_t size)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	assert_true(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0 && ptsname_r(fd, name, size) == 0);
+	return fd;
+}
+
+/* The line of another name stands for the one that comes back: it is a new file. */
+static int confine_line(const void *arg)
+{
+	static const struct serial_mode mode = { 115200, 8, 'n', 1, false };
+	const char *again = arg;
+	struct sandbox_needs n = sandbox_needs_of(&conf);
+	struct link *lk;
+	int fd;
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (sandbox_files_enter(sandbox_files_abi(), &conf, &n) != 0 || sandbox_calls_enter(&n) != 0)
+		return UNEXPECTED;
+	if (link_serial_dial(&lk, conf.targets[0].addr.path, &mode) != 0)
+		return 1;
+	link_destroy_stack(lk);
+	if (link_serial_dial(&lk, again, &mode) != 0)
+		return 2;
+	if (open("/dev/null", O_RDWR | O_NOCTTY | O_NONBLOCK) >= 0 || errno != EACCES)
+		return 3;
+	fd = open(again, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 || open(again, O_RDWR | O_NONBLOCK) >= 0 || errno != ENOSYS)
+		return 4;
+	return ioctl(fd, TIOCSTI, "x") < 0 && errno == ENOSYS && ioctl(fd, TIOCSETD, &(int){ 0 }) < 0 && errno == ENOSYS ? 0 : 5;
+}
+
+static void a_line_is_found_again(void **state)
+{
+	char first[64], again[64], target[160];
+	int ends[2] = { open_pty(first, sizeof first), open_pty(again, sizeof again) };
+
+	(void)state;
+	if (sandbox_files_abi() < 0)
+		skip();
+	snprintf(target, sizeof target, "rsp+serial:%s", first);
+	configure(target, "stdio", NULL);
+	assert_int_equal(in_child(confine_line, again), 0);
+	assert_int_equal(symlink(first, in_dir("line")), 0);
+	snprintf(target, sizeof target, "rsp+serial:%s", path);
+	configure(target, "stdio", NULL);
+	assert_int_equal(in_child(confine_line, again), 0);
+	assert_int_equal(unlink(path), 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 int main(void)
@@ -410,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_step_that_fails_is_told),
 		cmocka_unit_test(every_abi_can_be_entered),
 		cmocka_unit_test(sockets_are_those_that_are_needed),
+		cmocka_unit_test(a_line_is_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
