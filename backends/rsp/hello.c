@@ -157,7 +157,7 @@ static int take_vcont(struct hello *h, struct stub *s, struct buf *body)
 
 	if (list.len && !span_starts(list, "vCont;") && !span_starts(list, "E"))
 		h->note = "its answer to vCont? is none";
-	if (span_starts(list, "vCont"))
+	if (span_starts(list, "vCont;"))
 		for (size_t i = 0; i + 1 < list.len; i++) {
 			s->vcont_c |= list.p[i] == ';' && list.p[i + 1] == 'c';
 			s->vcont_s |= list.p[i] == ';' && list.p[i + 1] == 's';

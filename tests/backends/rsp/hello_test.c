@@ -34,7 +34,7 @@ static int end(void **state)
 
 static int answer(const char *text)
 {
-	uint8_t room[4096];
+	static uint8_t room[16384];
 	struct buf body = { .base = room, .cap = sizeof room };
 
 	assert_int_equal(buf_put_text(&body, text), 0);
@@ -192,6 +192,212 @@ static void packet_sizes(void **state)
 	}
 }
 
+static const char *said(const char *features, const char *vcont)
+{
+	const char *lines[] = { FIRST, features, "vCont?", vcont, NULL };
+
+	if (!vcont)
+		lines[2] = NULL;
+	end(NULL);
+	begin(NULL);
+	assert_int_equal(converse(lines), 1);
+	return h.note ? h.note : "nothing";
+}
+
+/* What is out of bounds is told, and read as far as it makes sense. */
+static void answers_that_are_noted(void **state)
+{
+	static const char features[] = "its answer to qSupported is out of bounds", vcont[] = "its answer to vCont? is none";
+	static const struct {
+		const char *features, *vcont, *note;
+		bool c;
+	} v[] = {
+		{ "", NULL, "nothing", false }, { "PacketSize=0", NULL, "nothing", false }, { "PacketSize=1", NULL, features, false },
+		{ "PacketSize=3f", NULL, features, false }, { "PacketSize=40", NULL, "nothing", false }, { "PacketSize=1000000", NULL, "nothing", false },
+		{ "PacketSize=1000001", NULL, features, false }, { "PacketSize=ffffffffffffffff", NULL, features, false },
+		{ "", "", "nothing", false }, { "", "E01", "nothing", false }, { "", "E.no", "nothing", false }, { "", "vCont;c;s", "nothing", true },
+		{ "", "vCont;", "nothing", false }, { "", "vCont", vcont, false }, { "", "vCont?", vcont, false }, { "", "vContinue;c;s", vcont, false },
+		{ "", "OK", vcont, false }, { "", "c;s", vcont, false }, { "", "\033[2J", vcont, false }, { "", "l", vcont, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		const char *note = said(v[i].features, v[i].vcont);
+
+		if (strcmp(note, v[i].note))
+			fail_msg("%s, %s: %s", v[i].features, v[i].vcont, note);
+		assert_int_equal(s.vcont_c, v[i].c);
+	}
+}
+
+static void a_long_list_of_features(void **state)
+{
+	static char list[4098];
+
+	(void)state;
+	memset(list, 'a', sizeof list - 1);
+	memcpy(list, "swbreak+;", 9);
+	list[4096] = 0;
+	assert_string_equal(said(list, NULL), "nothing");
+	assert_true(s.features.can & RSP_CAN_SWBREAK);
+	list[4096] = 'a';
+	assert_string_equal(said(list, NULL), "its answer to qSupported is out of bounds");
+	assert_true(s.features.can & RSP_CAN_SWBREAK);
+}
+
+/* Of a description that is refused, or odd, it is told what is wrong with it; that there is none is nothing to tell. */
+static void descriptions_that_are_noted(void **state)
+{
+	static const struct {
+		const char *doc, *included, *note;
+		bool described;
+	} v[] = {
+		{ "", NULL, NULL, false }, { "E01", NULL, NULL, false }, { "OK", NULL, "a piece of a document makes no sense", false },
+		{ "m", NULL, "a piece of a document makes no sense", false }, { "l" XML, NULL, NULL, true },
+		{ "l<target><xi:include href=\"a.xml\"/></target>", "", "an included document is not there", false },
+		{ "l<target><xi:include href=\"a.xml\"/></target>", "E01", "an included document is not there", false },
+		{ "l<target><xi:include href=\"a.xml\"/></target>", "E.\033[2J", "an included document is not there", false },
+		{ "l<target><xi:include href=\"a.xml\"/></target>", "m", "a piece of a document makes no sense", false },
+		{ "l<target><xi:include href=\"a.xml\"/></target>", "l<feature name=\"a\"/>", NULL, true },
+		{ "l<target><xi:include href=\"../etc/passwd;\"/></target>", NULL, "target.xml, line 1: the name of an included document", false },
+		{ "l<target><architecture>a b</architecture></target>", NULL, "target.xml, line 1: an architecture that is none", false },
+		{ "l<target><feature name=\"a\"><reg name=\"r\" bitsize=\"8\"/><reg name=\"r\" bitsize=\"8\"/></feature></target>", NULL,
+		  "two registers of one name in the description", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		const char *lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "qXfer:features:read:target.xml:0,7fc", v[i].doc,
+			                v[i].included ? "qXfer:features:read:a.xml:0,7fc" : NULL, v[i].included, NULL };
+		static const char *const rest[] = { "?", "T05thread:1;", NULL };
+
+		assert_int_equal(converse(lines), 1);
+		if (strcmp(h.note ? h.note : "", v[i].note ? v[i].note : ""))
+			fail_msg("%s, %s: %s", v[i].doc, v[i].included, h.note);
+		assert_int_equal(s.described, v[i].described);
+		assert_int_equal(!(s.features.can & RSP_CAN_TDESC), !v[i].described);
+		assert_int_equal(converse(rest), 1);
+		known();
+		end(NULL);
+		begin(NULL);
+	}
+}
+
+static void memory_maps_that_are_noted(void **state)
+{
+	static const char overlap[] = "l<memory-map><memory type=\"ram\" start=\"0\" length=\"2\"/><memory type=\"rom\" start=\"1\" length=\"1\"/></memory-map>";
+	static const char *const v[][2] = {
+		{ "", NULL }, { "E01", NULL }, { "m", "a piece of a document makes no sense" }, { "l<memory-map/>", NULL },
+		{ "l", "the memory map is not as it should be" }, { overlap, "the memory map is not as it should be" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		const char *lines[] = { FIRST, "qXfer:memory-map:read+;PacketSize=1000", "vCont?", "", "qXfer:memory-map:read::0,7fc", v[i][0], NULL };
+		bool good = !strcmp(v[i][0], "l<memory-map/>");
+
+		assert_int_equal(converse(lines), 1);
+		assert_string_equal(h.note ? h.note : "nothing", v[i][1] ? v[i][1] : "nothing");
+		assert_int_equal(s.map.len > 0, good);
+		assert_int_equal((s.features.can & RSP_CAN_MEMORY_MAP) != 0, good);
+		end(NULL);
+		begin(NULL);
+	}
+}
+
+static void a_document_without_an_end(void **state)
+{
+	static const char *const lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", NULL };
+	static char piece[1001] = "m";
+	size_t n = 0;
+
+	(void)state;
+	memset(piece + 1, ' ', 999);
+	assert_int_equal(converse(lines), 1);
+	for (; h.step == HELLO_TDESC && n < TDESC_DOC_MAX; n += 999) {
+		buf_reset(&out, 0);
+		assert_int_equal(hello_request(&h, &s, &out), 1);
+		assert_int_equal(answer(piece), 1);
+	}
+	assert_string_equal(h.note, "a document is too long");
+	assert_in_range(n, TDESC_DOC_MAX - 1000, TDESC_DOC_MAX + 1000);
+	assert_false(s.described);
+}
+
+/* Console text and requests for files are no answers, and no sign that it ran. What only looks like them is an answer. */
+static void text_between_answers(void **state)
+{
+	static const char *const chatter[] = { "O", "O4142", "Fopen,1000/5,0,0", "Fisatty,1", "Fsystem,0/0", "F,", "O414" };
+	static const char *const lines[] = {
+		FIRST, "", "vCont?", "O4142", "vCont?", "Fwrite,1,1000,4", "vCont?", "vCont;c;s", "?", "O41", "?", "S05", "qC", "O", "qC", "QC2", NULL,
+	};
+	static const char *const rest[] = { FIRST, "FastTracepoints+;xmlRegisters=i386,arm", "vCont?", "OK", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof chatter / sizeof *chatter; i++) {
+		int rc;
+
+		buf_reset(&out, 0);
+		assert_int_equal(hello_request(&h, &s, &out), 1);
+		rc = answer(chatter[i]);
+		if (rc != (i < 5 ? 0 : 1))
+			fail_msg("%s: %d", chatter[i], rc);
+		assert_int_equal(h.chatter, i < 5);
+		end(NULL);
+		begin(NULL);
+	}
+	assert_int_equal(converse(rest), 1);
+	assert_int_equal(h.chatter + h.strays, 0);
+	end(NULL);
+	begin(NULL);
+	assert_int_equal(converse(lines), 1);
+	known();
+	assert_true(h.chatter == 4 && !h.strays && h.stop.thread.tid == 2 && s.vcont_c);
+}
+
+/* So many of both, and no more. */
+static void text_without_an_end(void **state)
+{
+	static const char *const says[] = { "O41", "T02thread:01;", "Fopen,1/2,0,0", "S05" };
+
+	(void)state;
+	for (size_t last = 0; last < 4; last++) {
+		buf_reset(&out, 0);
+		assert_int_equal(hello_request(&h, &s, &out), 1);
+		for (size_t i = 0; i < 4; i++)
+			assert_int_equal(answer(says[i]), 0);
+		assert_int_equal(h.strays, 2); /* only these say that it ran */
+		assert_true(answer(says[last]) < 0);
+		assert_string_equal(h.why, last % 2 ? "it reports stops that nobody asked for" : "it sends packets that nobody asked for");
+		end(NULL);
+		begin(NULL);
+	}
+}
+
+/* The answer to qC names a thread, or there is none. */
+static void current_threads(void **state)
+{
+	static const struct {
+		const char *says;
+		int64_t tid;
+	} v[] = {
+		{ "QC1", 1 }, { "QC0f", 15 }, { "QCp1.2", 2 }, { "QCfffffffe", -2 }, { "QC0", 0 }, { "QC-1", 0 }, { "QCp1.-1", 0 }, { "QCp1.0", 0 }, { "QC", 0 },
+		{ "QCzz", 0 }, { "QC1x", 0 }, { "QC1,2", 0 }, { "QC8000000000000000", 0 }, { "", 0 }, { "E01", 0 }, { "OK", 0 }, { "1", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		const char *lines[] = { FIRST, "", "vCont?", "", "?", "S05", "qC", v[i].says, NULL };
+
+		assert_int_equal(converse(lines), 1);
+		known();
+		if (h.stop.has_thread != (v[i].tid != 0) || h.stop.thread.tid != v[i].tid)
+			fail_msg("%s: %lld", v[i].says, (long long)h.stop.thread.tid);
+		end(NULL);
+		begin(NULL);
+	}
+}
+
 /* Any bytes for any question: it comes to an end, by an error or by being known. */
 static void always_ends(void **state)
 {
@@ -222,7 +428,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_stub_that_knows_little), CASE(a_stub_that_knows_much), CASE(stray_stops), CASE(wrong_answers),
-		CASE(no_description), CASE(packet_sizes), CASE(always_ends),
+		CASE(no_description), CASE(packet_sizes), CASE(always_ends), CASE(answers_that_are_noted), CASE(a_long_list_of_features),
+		CASE(descriptions_that_are_noted), CASE(memory_maps_that_are_noted), CASE(a_document_without_an_end), CASE(text_between_answers),
+		CASE(text_without_an_end), CASE(current_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

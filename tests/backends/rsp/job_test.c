@@ -2,8 +2,10 @@
 #include "backends/rsp/job.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -374,7 +376,157 @@ static void too_long_for_the_stub(void **state)
 	assert_int_equal(start("qRcmd,6868"), 0);
 }
 
+enum { ALL_DOCUMENTS = RSP_CAN_LIBRARIES | RSP_CAN_LIBRARIES_SVR4 | RSP_CAN_THREADS | RSP_CAN_EXEC_FILE | RSP_CAN_AUXV | RSP_CAN_SIGINFO };
+
+/* 28 bytes of a document at a time. */
+static int begin_lister(void **state)
+{
+	int rc = begin_small(state);
+
+	s.features.can = ALL_DOCUMENTS;
+	return rc;
+}
+
+static void is_document(struct rsp_reply r, const char *want)
+{
+	assert_int_equal(r.kind, RSP_REPLY_CHUNK);
+	assert_true(r.last);
+	assert_true(span_is(r.bytes, want));
+}
+
+/* The whole of it, wherever its client wants to begin; each from its own beginning. */
+static void documents(void **state)
+{
+	(void)state;
+	is_document(DOES("qXfer:libraries:read::10,8", "qXfer:libraries:read::0,1c", "mabc", "qXfer:libraries:read::3,1c", "m0123456789abcdef0123456789ab",
+			 "qXfer:libraries:read::1f,1c", "lxyz"),
+		    "abc0123456789abcdef0123456789abxyz");
+	is_document(DOES("qXfer:exec-file:read:1:0,ff", "qXfer:exec-file:read:1:0,1c", "l/bin/x"), "/bin/x");
+	is_document(DOES("qXfer:exec-file:read::0,ff", "qXfer:exec-file:read::0,1c", "l"), "");
+	is_document(DOES("qXfer:threads:read::0,ff", "qXfer:threads:read::0,1c", "ma}]}\003b", "qXfer:threads:read::4,1c", "lz"), "a}#bz");
+	is_document(DOES("qXfer:auxv:read::0,ff", "qXfer:auxv:read::0,1c", "m}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]", "qXfer:auxv:read::1c,1c", "l"),
+		    "}}}}}}}}}}}}}}}}}}}}}}}}}}}}");
+}
+
+static void documents_that_cannot_be_had(void **state)
+{
+	struct rsp_reply r = DOES("qXfer:libraries:read::0,ff", "qXfer:libraries:read::0,1c", "");
+
+	(void)state;
+	assert_int_equal(r.kind, RSP_REPLY_UNSUPPORTED);
+	r = DOES("qXfer:libraries:read::0,ff", "qXfer:libraries:read::0,1c", "E01");
+	assert_int_equal(r.kind, RSP_REPLY_ERROR);
+	r = DOES("qXfer:libraries:read::0,ff", "qXfer:libraries:read::0,1c", "mabc", "qXfer:libraries:read::3,1c", "E02");
+	assert_int_equal(r.kind, RSP_REPLY_ERROR); /* half a document is none */
+	assert_int_equal(r.code, 2);
+}
+
+/* What is no piece is not taken for one, and the right one may still come. */
+static void pieces_that_are_none(void **state)
+{
+	static const char *const bad[] = { "m", "x", "OK", "O41", "abc", "m0123456789abcdef0123456789abc", "l0123456789abcdef0123456789abc", "ma}", "T05", "mm}" };
+	struct rsp_reply r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(start("qXfer:libraries:read::0,ff"), 0);
+		requests("qXfer:libraries:read::0,1c");
+		if (answer(bad[i], &r) != -EBADMSG)
+			fail_msg("%s", bad[i]);
+		requests("qXfer:libraries:read::0,1c");
+		assert_int_equal(answer("mab", &r), 0);
+		requests("qXfer:libraries:read::2,1c");
+		assert_int_equal(answer(bad[i], &r), -EBADMSG);
+		assert_int_equal(answer("lc", &r), 1);
+		is_document(r, "abc");
+	}
+}
+
+/* Only what the stub said it has, and what can be judged; never is anything written. */
+static void documents_it_has(void **state)
+{
+	static const struct {
+		const char *packet;
+		unsigned can;
+	} v[] = {
+		{ "qXfer:libraries:read::0,1", RSP_CAN_LIBRARIES }, { "qXfer:libraries-svr4:read::0,1", RSP_CAN_LIBRARIES_SVR4 },
+		{ "qXfer:threads:read::0,1", RSP_CAN_THREADS }, { "qXfer:exec-file:read::0,1", RSP_CAN_EXEC_FILE }, { "qXfer:auxv:read::0,1", RSP_CAN_AUXV },
+		{ "qXfer:siginfo:read::0,1", RSP_CAN_SIGINFO }, { "qXfer:osdata:read::0,1", 0 }, { "qXfer:features:read:target.xml:0,1", 0 },
+		{ "qXfer:memory-map:read::0,1", 0 }, { "qXfer:btrace:read:all:0,1", 0 }, { "qXfer:librarie:read::0,1", 0 }, { "qXfer:Libraries:read::0,1", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		s.features.can = UINT_MAX;
+		assert_int_equal(start(v[i].packet), v[i].can ? 0 : -EOPNOTSUPP);
+		s.features.can = v[i].can;
+		assert_int_equal(start(v[i].packet), v[i].can ? 0 : -EOPNOTSUPP);
+		s.features.can = ~v[i].can;
+		assert_int_equal(start(v[i].packet), -EOPNOTSUPP);
+	}
+	s.features.can = UINT_MAX;
+	assert_int_equal(start("qXfer:siginfo:write::0:a"), -EOPNOTSUPP);
+}
+
+/* So many pieces, and the last is 0: more to come; 1: done. How many it took. */
+static size_t fetch(const char *piece, size_t last_at, struct rsp_reply *r)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	assert_int_equal(start("qXfer:libraries:read::0,ff"), 0);
+	while (!rc) {
+		buf_reset(&out, 0);
+		assert_int_equal(job_request(&j, &s, &out), 0);
+		assert_true(out.len + STUB_FRAME <= s.packet_max);
+		rc = answer(++n == last_at ? "l." : piece, r);
+	}
+	assert_int_equal(rc, 1);
+	return n;
+}
+
+static void documents_without_an_end(void **state)
+{
+	static char piece[8188];
+	struct rsp_reply r;
+	size_t n;
+
+	(void)state;
+	n = fetch("m.", 0, &r); /* in bytes */
+	assert_int_equal(r.kind, RSP_REPLY_ERROR);
+	assert_true(span_is(r.bytes, "the target's document is too long"));
+	assert_int_equal(n, 8193);
+	assert_int_equal(fetch("m.", 8192, &r), 8192);
+	assert_int_equal(r.kind, RSP_REPLY_CHUNK);
+	assert_int_equal(r.bytes.len, 8192);
+	s.packet_max = 2 * STUB_READ_MAX; /* and in the longest pieces */
+	memset(piece, '.', sizeof piece - 1);
+	piece[0] = 'm';
+	n = fetch(piece, 0, &r);
+	assert_int_equal(r.kind, RSP_REPLY_ERROR);
+	assert_int_equal(n, (1 << 20) / 8186 + 1);
+	is_document(DOES("qXfer:libraries:read::0,ff", "qXfer:libraries:read::0,1ffa", "lab"), "ab"); /* nothing of it is left */
+}
+
+/* A request that the stub's buffer does not hold, at whatever offset. */
+static void annexes(void **state)
+{
+	char packet[128];
+	size_t longest = 0;
+
+	(void)state;
+	for (size_t n = 0; n < 64; n++) {
+		snprintf(packet, sizeof packet, "qXfer:exec-file:read:%.*s:0,1", (int)n, "1111111111111111111111111111111111111111111111111111111111111111");
+		if (start(packet) == 0)
+			longest = n;
+		else
+			assert_int_equal(start(packet), -EINVAL);
+	}
+	assert_int_equal(longest, 64 - STUB_FRAME - strlen("qXfer:exec-file:read::ffffff,ffff"));
+}
+
 #define SMALL(f) cmocka_unit_test_setup_teardown(f, begin_small, end)
+#define LISTER(f) cmocka_unit_test_setup_teardown(f, begin_lister, end)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -383,6 +535,8 @@ int main(void)
 		SMALL(reads), CASE(whole_reads), SMALL(short_reads), SMALL(reads_that_are_cut), SMALL(more_than_was_asked), SMALL(writes),
 		CASE(threads), CASE(too_long_for_the_stub),
 		CASE(resumes_by_vcont), CASE(resumes_without_vcont), CASE(thread_lists), CASE(a_list_without_an_end),
+		LISTER(documents), LISTER(documents_that_cannot_be_had), LISTER(pieces_that_are_none), LISTER(documents_it_has),
+		LISTER(documents_without_an_end), LISTER(annexes),
 		CASE(sizes_of_registers), CASE(traps), CASE(never), CASE(the_rest_is_passed_on),
 	};
 
