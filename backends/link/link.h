@@ -70,8 +70,10 @@ struct serial_mode {
 	bool rtscts;
 };
 
-/* A serial line: /dev/ttyUSB0, /dev/serial/by-id/..., and pseudo-terminals, which have no mode. Held alone: TIOCEXCL and a lock,
- * -EBUSY when another has it. Unplugged it is -ENODEV; whoever dials again finds it when it is back. attention is a BREAK;
+/* A serial line: /dev/ttyUSB0, /dev/serial/by-id/..., and pseudo-terminals, which have no mode. Held alone: a lock, TIOCEXCL but on
+ * pseudo-terminals, and /run/lock/LCK..* of uucp and minicom; -EBUSY when another has it. -EOPNOTSUPP: the device has not got that
+ * mode. -ENOTTY: it is no line. What came before is dropped. Unplugged it is -ENODEV, a pseudo-terminal whose other side closed
+ * -EPIPE; whoever dials again finds it when it is back. attention is a BREAK of a quarter of a second, in which nothing is sent;
  * -EOPNOTSUPP where the device has none (pseudo-terminals, some USB ports). */
 int link_serial_dial(struct link **lk, const char *path, const struct serial_mode *mode) MUST_USE;
 
