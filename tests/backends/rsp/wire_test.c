@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -643,6 +644,35 @@ static void the_same_without_end(void **state)
 	assert_string_equal(w.why, "it sends the same packet again and again");
 }
 
+/* A line that loses what is sent, and a stub that acknowledges and answers each request it hears: each gets its own answer. */
+static void lost_requests(void **state)
+{
+	(void)state;
+	for (unsigned long every = 2; every <= 7; every++) {
+		unplug(NULL);
+		plug(FAULT_DROP, every);
+		for (unsigned i = 0; i < 100; i++) {
+			char ask[16], answer[24];
+			struct buf *body = NULL;
+			unsigned tries = 0;
+
+			snprintf(ask, sizeof ask, "p%02u", i);
+			assert_int_equal(buf_put_text(wire_open(&w), ask), 0);
+			assert_int_equal(wire_close(&w), 0);
+			snprintf(answer, sizeof answer, "+$%02u#%02x", i, (unsigned)('0' + i / 10 + '0' + i % 10));
+			while (!body && tries++ < 2 * WIRE_RESENDS) {
+				assert_true(pull(&body) >= 0);
+				if (strstr(arrived(), ask))
+					told(answer);
+				if (!body && pull(&body) == 0)
+					now = due() == NEVER ? now : due();
+			}
+			assert_non_null(body);
+			assert_true(span_is(buf_span(body), (char[]){ (char)('0' + i / 10), (char)('0' + i % 10), 0 }));
+		}
+	}
+}
+
 /* The same on every line that loses nothing; and nothing is said twice. */
 static void every_fault(void **state)
 {
@@ -673,7 +703,7 @@ int main(void)
 		CASE(packets_without_a_pause), CASE(slow_lines), CASE(noise_and_time), CASE(notifications_are_noise),
 		CASE(a_request_that_does_not_fit), CASE(the_end_of_the_line), CASE(every_fault),
 		CASE(sent_again_without_an_acknowledgement), CASE(acknowledged_in_time), CASE(not_too_soon), CASE(the_same_again), CASE(the_same_stop),
-		CASE(answered_twice), CASE(the_same_without_end),
+		CASE(answered_twice), CASE(the_same_without_end), CASE(lost_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
