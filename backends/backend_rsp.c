@@ -310,11 +310,22 @@ static int say_gone(struct backend_rsp *b, uint64_t now)
 	return wire_idle(&b->wire) || now >= b->deadline ? -ESHUTDOWN : 0;
 }
 
+/* A packet as it may be shown: parsing uses it up. */
+struct shown {
+	char text[GUARD_WORDS];
+};
+
+static struct shown show(struct span packet)
+{
+	struct shown s;
+
+	text_ascii(s.text, sizeof s.text, packet);
+	return s;
+}
+
 static void note(struct backend_rsp *b, enum guard_what what, const char *words, struct span packet)
 {
-	char shown[GUARD_WORDS];
-
-	guard_note(&b->guard, what, "%s: %s", words, text_ascii(shown, sizeof shown, packet));
+	guard_note(&b->guard, what, "%s: %s", words, show(packet).text);
 }
 
 /* What each state makes of a packet. An event, or -errno. */
@@ -323,12 +334,17 @@ static int pass_over(struct backend_rsp *b)
 	return ++b->strays > STRAYS_MAX ? fails(b, "it sends packets that nobody asked for") : BACKEND_MOVED;
 }
 
+static int shown_stray(struct backend_rsp *b, struct shown s)
+{
+	bool stop = s.text[0] == 'T' || s.text[0] == 'S';
+
+	guard_note(&b->guard, stop ? GUARD_STOP : GUARD_UNASKED, "%s: %s", stop ? "a stop that is none now" : "a packet that nobody asked for", s.text);
+	return pass_over(b);
+}
+
 static int stray(struct backend_rsp *b, struct span packet)
 {
-	bool stop = span_starts(packet, "T") || span_starts(packet, "S");
-
-	note(b, stop ? GUARD_STOP : GUARD_UNASKED, stop ? "a stop that is none now" : "a packet that nobody asked for", packet);
-	return pass_over(b);
+	return shown_stray(b, show(packet));
 }
 
 static int hear_stray(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
@@ -471,6 +487,7 @@ static bool stop_in(struct backend_rsp *b, struct span body, struct rsp_stop *st
 
 static int hear_file(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
+	struct shown shown = show(buf_span(body));
 	struct rsp_stop stop;
 	struct span text;
 
@@ -478,7 +495,7 @@ static int hear_file(struct backend_rsp *b, struct buf *body, struct backend_new
 	if (stop_in(b, buf_span(body), &stop))
 		return stopped(b, &stop, news);
 	if (fileio_text(&b->file, body, &text) < 0)
-		return stray(b, buf_span(body));
+		return shown_stray(b, shown);
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = text };
 	return enter(b, S_FILE_SAY, text.len ? BACKEND_PRINT : BACKEND_MOVED);
 }
@@ -486,6 +503,7 @@ static int hear_file(struct backend_rsp *b, struct buf *body, struct backend_new
 static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	struct rsp_expect want = { .form = RSP_FORM_MONITOR, .most = WIRE_BODY_MAX };
+	struct shown shown = show(buf_span(body));
 	struct rsp_stop stop;
 
 	if (stop_in(b, buf_span(body), &stop))
@@ -493,13 +511,13 @@ static int hear_run(struct backend_rsp *b, struct buf *body, struct backend_news
 	if (span_starts(buf_span(body), "F"))
 		return on_file(b, buf_span(body), now);
 	if (!span_starts(buf_span(body), "O") && !span_starts(buf_span(body), "E") && body->len)
-		return stray(b, buf_span(body));
+		return shown_stray(b, shown);
 	if (rsp_reply_parse(buf_data(body), body->len, &want, &news->reply, NULL) < 0)
-		return stray(b, buf_span(body));
+		return shown_stray(b, shown);
 	if (news->reply.kind == RSP_REPLY_OUTPUT)
 		return BACKEND_PRINT;
 	if (is_file(b->state) || (news->reply.kind != RSP_REPLY_ERROR && news->reply.kind != RSP_REPLY_UNSUPPORTED))
-		return stray(b, buf_span(body));
+		return shown_stray(b, shown);
 	return refused(b, news);
 }
 

@@ -2,6 +2,8 @@
  * like with clients is told in tests/golden. */
 #include "backends/backend.h"
 
+#include "backends/rsp/fileio.h"
+#include "filters/guard.h"
 #include "rsp/features.h"
 #include "rsp/tdesc.h"
 #include "tests/peer.h"
@@ -9,6 +11,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -321,6 +324,667 @@ static void the_line_is_cut(void **state)
 	assert_null(be->ops->why(be));
 }
 
+/* The next thing that was wrong; "nothing". */
+static const char *incident(void)
+{
+	static char text[GUARD_WORDS + 32];
+	struct guard_incident in;
+
+	if (!guard_next(be->ops->guard(be), &in, now))
+		return "nothing";
+	snprintf(text, sizeof text, "%s: %s", guard_what_name(in.what), in.words);
+	return text;
+}
+
+static void tells(const char *want)
+{
+	assert_string_equal(incident(), want);
+	assert_string_equal(incident(), "nothing");
+}
+
+/* Asked, and not heard: what comes back is said by the test. */
+static void asks(const char *packet)
+{
+	peer.silent = true;
+	assert_int_equal(submit(packet), 0);
+	assert_int_equal(next(), BACKEND_NONE);
+	(void)got();
+}
+
+static int says(const char *body)
+{
+	peer_say(&peer, body);
+	return next();
+}
+
+static void is_refused(const char *words)
+{
+	assert_int_equal(news.reply.kind, RSP_REPLY_ERROR);
+	assert_true(span_is(news.reply.bytes, words));
+}
+
+/* What is no answer is an earlier one: the right one may be behind it, for a moment. */
+static void waits_for_the_right_one(void **state)
+{
+	(void)state;
+	meets();
+	asks("m1000,2");
+	assert_int_equal(says("OK"), BACKEND_NONE);
+	tells("reply: an answer that makes no sense to m1000,2");
+	assert_int_equal(due(), now + 250);
+	now += 100;
+	assert_int_equal(says("000102"), BACKEND_NONE);
+	tells("reply: an answer that makes no sense to m1000,2");
+	assert_int_equal(due(), now + 150); /* no longer than that, whatever comes */
+	now += 149;
+	assert_int_equal(says("abcd"), BACKEND_REPLY);
+	assert_memory_equal(news.reply.bytes.p, "\xab\xcd", 2);
+	tells("nothing");
+	asks("m1000,2"); /* and it is not remembered */
+	assert_int_equal(due(), now + 5000);
+	assert_int_equal(says("0001"), BACKEND_REPLY);
+}
+
+static void no_right_one_comes(void **state)
+{
+	(void)state;
+	meets();
+	asks("g");
+	assert_int_equal(says("zz"), BACKEND_NONE);
+	now += 249;
+	assert_int_equal(next(), BACKEND_NONE);
+	now++;
+	assert_int_equal(next(), BACKEND_REPLY);
+	is_refused("the target's answer makes no sense");
+	tells("reply: an answer that makes no sense to g");
+	assert_int_equal(says("00"), BACKEND_NONE); /* too late */
+	tells("unasked: a packet that nobody asked for: 00");
+	peer.silent = false;
+	assert_int_equal(submit("m1000,2"), 0);
+	assert_int_equal(next(), BACKEND_REPLY);
+	assert_int_equal(news.reply.kind, RSP_REPLY_BYTES);
+}
+
+/* What has come of a read stays; the rest does not come. */
+static void a_read_that_goes_wrong(void **state)
+{
+	char piece[2 * 0x46 + 1];
+
+	(void)state;
+	memset(piece, '7', sizeof piece);
+	piece[sizeof piece - 1] = 0;
+	meets();
+	asks("m1000,80");
+	assert_int_equal(says(piece), BACKEND_PART);
+	assert_int_equal(says("OK"), BACKEND_NONE);
+	now += 250;
+	assert_int_equal(next(), BACKEND_REPLY);
+	is_refused("the target's answer makes no sense");
+	tells("reply: an answer that makes no sense to m1000,80");
+}
+
+static void lies(int n)
+{
+	for (int i = 0; i < n; i++) {
+		asks("m1000,2");
+		assert_int_equal(says("OK"), BACKEND_NONE);
+		now += 250;
+		assert_int_equal(next(), BACKEND_REPLY);
+		assert_int_equal(news.reply.kind, RSP_REPLY_ERROR);
+		assert_string_equal(incident(), "reply: an answer that makes no sense to m1000,2");
+	}
+}
+
+/* So many in a row: over several commands, or to one. */
+static void too_many_lies(void **state)
+{
+	(void)state;
+	meets();
+	lies(8);
+	asks("m1000,2");
+	assert_int_equal(says("0001"), BACKEND_REPLY); /* the truth in between */
+	lies(8);
+	asks("g");
+	assert_int_equal(says("OK"), -EPROTO);
+	assert_string_equal(be->ops->why(be), "its answers make no sense");
+	now += 5000;
+	assert_string_equal(incident(), "reply: an answer that makes no sense to g");
+	tells("lost: given up: its answers make no sense");
+}
+
+static void too_many_lies_at_once(void **state)
+{
+	(void)state;
+	meets();
+	asks("m1000,2");
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(says("OK"), BACKEND_NONE);
+	assert_int_equal(says("OK"), -EPROTO);
+}
+
+/* The backend's own requests may be answered with nonsense, too: its client is told the stop all the same. */
+static void a_pc_that_is_none(void **state)
+{
+	(void)state;
+	meets();
+	assert_int_equal(submit("Z0,4000,1"), 0);
+	assert_int_equal(next(), BACKEND_REPLY);
+	(void)got();
+	runs();
+	peer_hit(&peer, 0x4000, 2);
+	peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(says("zz"), BACKEND_NONE);
+	now += 250;
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_int_equal(news.stop.thread.tid, 2);
+}
+
+static void a_stop_in_the_place_of_an_answer(void **state)
+{
+	(void)state;
+	meets();
+	asks("m1000,2");
+	assert_int_equal(says("T0bthread:2;"), BACKEND_NONE);
+	tells("unasked: a stop in the place of an answer, with signal 11");
+	assert_int_equal(due(), now + 5000);
+	assert_int_equal(says("0001"), BACKEND_REPLY);
+}
+
+/* It stands, and is asked nothing. */
+static void unasked(void **state)
+{
+	static const char *const v[][2] = {
+		{ "OK", "unasked: a packet that nobody asked for: OK" }, { "m1\033[2J", "unasked: a packet that nobody asked for: m1\\x1b[2J" },
+		{ "Fopen,1/2,0,0", "unasked: a packet that nobody asked for: Fopen,1/2,0,0" }, { "O41", "unasked: a packet that nobody asked for: O41" },
+		{ "T05thread:1;", "stop: a stop that is none now: T05thread:1;" }, { "S05", "stop: a stop that is none now: S05" }, { "", "unasked: a packet that nobody asked for: " },
+	};
+
+	(void)state;
+	meets();
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		assert_int_equal(says(v[i][0]), BACKEND_NONE);
+		tells(v[i][1]);
+	}
+	assert_string_equal(got(), "nothing");
+	for (size_t i = sizeof v / sizeof *v; i < 16; i++)
+		assert_int_equal(says("OK"), BACKEND_NONE);
+	assert_int_equal(submit("m1000,2"), 0);
+	assert_int_equal(next(), BACKEND_REPLY); /* an answer in between, and it is counted anew */
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(says("OK"), BACKEND_NONE);
+	assert_int_equal(says("OK"), -EPROTO);
+	assert_string_equal(be->ops->why(be), "it sends packets that nobody asked for");
+}
+
+/* Of what runs: a stop is one, whatever it says behind its signal; the rest is passed over. */
+static void stops_that_make_no_sense(void **state)
+{
+	static const struct {
+		const char *body;
+		int code; /* -1: it runs on */
+		int64_t tid;
+		const char *tells;
+	} v[] = {
+		{ "T05thread:2;", 5, 2, "nothing" },
+		{ "S0b", 11, 0, "nothing" },
+		{ "T05thread:zz;", 5, 0, "stop: a stop that makes no sense but for its signal: T05thread:zz;" },
+		{ "T0bthread:-1;", 11, 0, "stop: a stop that makes no sense but for its signal: T0bthread:-1;" },
+		{ "T05fee:1;", 5, 0, "stop: a stop that makes no sense but for its signal: T05fee:1;" },
+		{ "T05thread:2", 5, 0, "stop: a stop that makes no sense but for its signal: T05thread:2" },
+		{ "T05\033[2J", 5, 0, "stop: a stop that makes no sense but for its signal: T05\\x1b[2J" },
+		{ "T050", 5, 0, "stop: a stop that makes no sense but for its signal: T050" },
+		{ "S05thread:2;", 5, 0, "stop: a stop that makes no sense but for its signal: S05thread:2;" },
+		{ "T05fork:p2.2;thread:2;", 5, 2, "stop: a stop with what was not agreed on: T05fork:p2.2;thread:2;" },
+		{ "T05exec:2f62;thread:2;", 5, 2, "stop: a stop with what was not agreed on: T05exec:2f62;thread:2;" },
+		{ "T0577:00;thread:2;", 5, 2, "stop: a stop with registers that the target's description does not have" },
+		{ "T0500:00;thread:2;", 5, 2, "stop: a stop with registers that the target's description does not have" },
+		{ "T5", -1, 0, "stop: a stop that is none now: T5" },
+		{ "Tzzthread:1;", -1, 0, "stop: a stop that is none now: Tzzthread:1;" },
+		{ "S5;", -1, 0, "stop: a stop that is none now: S5;" },
+		{ "t05", -1, 0, "unasked: a packet that nobody asked for: t05" },
+		{ "OK", -1, 0, "unasked: a packet that nobody asked for: OK" },
+		{ "Oxx", -1, 0, "unasked: a packet that nobody asked for: Oxx" },
+		{ "F5", -1, 0, "unasked: a packet that nobody asked for: F5" },
+	};
+
+	(void)state;
+	meets();
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		runs();
+		peer.running = false; /* it says so */
+		assert_int_equal(says(v[i].body), v[i].code < 0 ? BACKEND_NONE : BACKEND_STOPPED);
+		if (v[i].code >= 0) {
+			assert_int_equal(news.stop.kind, RSP_STOP_SIGNAL);
+			assert_int_equal(news.stop.code, v[i].code);
+			assert_int_equal(news.stop.has_thread, v[i].tid != 0);
+			assert_int_equal(news.stop.thread.tid, v[i].tid);
+			assert_int_equal(news.stop.regs_n, 0);
+		}
+		tells(v[i].tells);
+		if (v[i].code < 0)
+			assert_int_equal(says("T05thread:1;"), BACKEND_STOPPED);
+		now += 2000; /* so that each is told */
+	}
+}
+
+static void ends_of_its_program(void **state)
+{
+	static const char *const ends[] = { "W00", "X09", "N", "W7;process:1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		end(NULL);
+		begin(&(void *){ NULL });
+		meets();
+		runs();
+		assert_int_equal(says(ends[i]), -EPROTO);
+		assert_string_equal(be->ops->why(be), "its program has ended");
+		tells("lost: given up: its program has ended");
+	}
+}
+
+/* Pieces of so many bytes until the target is given up. */
+static size_t prints(size_t len)
+{
+	char piece[4096 + 2] = "O";
+	size_t n = 0;
+	int rc;
+
+	memset(piece + 1, '6', 2 * len);
+	piece[1 + 2 * len] = 0;
+	do
+		rc = says(piece);
+	while (rc == BACKEND_PRINT && ++n < 200000);
+	assert_int_equal(rc, -EPROTO);
+	return n;
+}
+
+/* All of one command together; and a piece costs beside its bytes, so that none of nothing come for ever. */
+static void a_monitor_command_without_an_end(void **state)
+{
+	static const size_t lens[] = { 2000, 80, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		end(NULL);
+		begin(&(void *){ NULL });
+		meets();
+		asks("qRcmd,68");
+		for (int k = 0; k < 4; k++)
+			assert_int_equal(says("O68"), BACKEND_PRINT);
+		assert_int_equal(says("OK"), BACKEND_REPLY);
+		asks("qRcmd,68"); /* another one has as much again */
+		assert_int_equal(prints(lens[i]), (4 << 20) / (lens[i] + 64));
+		assert_string_equal(be->ops->why(be), "its monitor command prints without end");
+		tells("lost: given up: its monitor command prints without end");
+	}
+}
+
+static void words_of_errors(void **state)
+{
+	(void)state;
+	meets();
+	asks("m1000,2");
+	assert_int_equal(says("E.no\033[2J"), BACKEND_REPLY);
+	is_refused("no_[2J");
+	tells("text: control characters in the words of an error, or too many words");
+	asks("m1000,2");
+	assert_int_equal(says("E.no such memory"), BACKEND_REPLY);
+	tells("nothing");
+}
+
+/* The list to its end. */
+static int lists(const char *body)
+{
+	asks("qfThreadInfo");
+	assert_int_equal(says(body), BACKEND_NONE);
+	return says("l");
+}
+
+static void thread_lists(void **state)
+{
+	static const struct {
+		const char *body;
+		size_t n;
+		int64_t last;
+		const char *tells;
+	} v[] = {
+		{ "m1,2,3", 3, 3, "nothing" },
+		{ "m2,1,2,1,2", 2, 1, "threads: a thread list with the same thread twice, or with none" },
+		{ "m1,0", 1, 1, "threads: a thread list with the same thread twice, or with none" },
+		{ "m2,3", 3, 1, "threads: a thread list without the thread that stopped" },
+		{ "m7", 2, 1, "threads: a thread list without the thread that stopped" },
+	};
+
+	(void)state;
+	meets();
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		assert_int_equal(lists(v[i].body), BACKEND_REPLY);
+		assert_int_equal(news.reply.kind, RSP_REPLY_THREADS);
+		assert_int_equal(news.reply.threads_n, v[i].n);
+		assert_int_equal(news.reply.threads[v[i].n - 1].tid, v[i].last);
+		tells(v[i].tells);
+	}
+}
+
+static void a_thread_list_without_an_end(void **state)
+{
+	char body[4096] = "m1";
+	size_t n = 2;
+	int rc;
+
+	(void)state;
+	meets();
+	asks("qfThreadInfo");
+	for (unsigned i = 2; i <= 600; i++)
+		n += (size_t)snprintf(body + n, sizeof body - n, ",%x", i);
+	for (int i = 0; i < 7; i++) {
+		rc = says(body);
+		if (rc == BACKEND_REPLY)
+			break;
+		assert_int_equal(rc, BACKEND_NONE);
+	}
+	assert_int_equal(rc, BACKEND_REPLY);
+	assert_string_equal(incident(), "threads: a thread list without end: 4096 are kept");
+	tells("threads: a thread list with the same thread twice, or with none");
+	assert_int_equal(news.reply.threads_n, 600);
+}
+
+/* ---- it asks its host for files ---- */
+
+static void all_gone(const char *packets)
+{
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), packets);
+	assert_true(peer.running);
+	assert_int_equal(peer.asks, 0);
+	assert_int_equal(due(), NEVER); /* nothing is waited for: it runs */
+}
+
+static void file_requests(void **state)
+{
+	static const struct {
+		const char *asks, *got, *tells;
+		int text; /* bytes of it that are shown */
+	} v[] = {
+		{ "Fwrite,1,1000,4", "m1000,4 F4", "nothing", 4 },
+		{ "Fwrite,2,1010,1", "m1010,1 F1", "nothing", 1 },
+		{ "Fwrite,1,ffffffff,4", "mffffffff,4 F-1,e", "nothing", 0 },
+		{ "Fwrite,3,1000,4", "F-1,1", "file: the target asked the host for a file or a program: Fwrite,3,1000,4", 0 },
+		{ "Fwrite,1,1000,0", "F0", "file: the target asked the host for a file or a program: Fwrite,1,1000,0", 0 },
+		{ "Fwrite,0,1000,4", "F-1,1", "file: the target asked the host for a file or a program: Fwrite,0,1000,4", 0 },
+		{ "Fopen,1000/5,601,1b6", "F-1,1", "file: the target asked the host for a file or a program: Fopen,1000/5,601,1b6", 0 },
+		{ "Fsystem,1000/5", "F-1,1", "file: the target asked the host for a file or a program: Fsystem,1000/5", 0 },
+		{ "Funheard,\033[2J", "F-1,1", "file: the target asked the host for a file or a program: Funheard,\\x1b[2J", 0 },
+	};
+
+	(void)state;
+	meets();
+	runs();
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		peer_say(&peer, v[i].asks);
+		if (v[i].text) {
+			assert_int_equal(next(), BACKEND_PRINT);
+			assert_int_equal(news.reply.bytes.len, v[i].text);
+			assert_memory_equal(news.reply.bytes.p, peer.memory + 0x1000 + (i ? 0x10 : 0), (size_t)v[i].text);
+		}
+		all_gone(v[i].got);
+		tells(v[i].tells);
+	}
+	be->ops->interrupt(be);
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_null(peer.rude);
+}
+
+/* The longest piece that is shown, whatever it wants to write. */
+static void a_long_write(void **state)
+{
+	(void)state;
+	meets();
+	runs();
+	peer.slow = true;
+	peer_say(&peer, "Fwrite,1,1000,ffffffffffffffff");
+	assert_int_equal(next(), BACKEND_NONE);
+	peer.silent = true;
+	peer.slow = false;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "m1000,200");
+}
+
+static void file_requests_without_an_end(void **state)
+{
+	(void)state;
+	meets();
+	runs();
+	for (int i = 0; i < FILEIO_BURST; i++) {
+		peer_say(&peer, "Fopen,1000/5,0,0");
+		all_gone("F-1,1");
+	}
+	now += FILEIO_EACH_MS;
+	peer_say(&peer, "Fopen,1000/5,0,0");
+	all_gone("F-1,1");
+	assert_int_equal(says("Fopen,1000/5,0,0"), -EPROTO);
+	assert_string_equal(be->ops->why(be), "it asks its host for files without end");
+}
+
+/* While one is open, in one breath with it: a second one, a stop, text, and what is none of them. */
+static void beside_a_file_request(void **state)
+{
+	static const char *const opens[] = { "Fwrite,1,1000,2", "Fopen,1000/5,0,0" };
+	static const struct {
+		const char *body;
+		int event; /* of it; NONE: the request goes on */
+	} v[] = {
+		{ "Fopen,2000/5,0,0", BACKEND_NONE }, { "T05thread:2;", BACKEND_STOPPED }, { "T05thread:zz;", BACKEND_STOPPED }, { "O41", BACKEND_PRINT },
+		{ "OK", BACKEND_NONE }, { "E01", BACKEND_NONE }, { "", BACKEND_NONE }, { "W00", -EPROTO }, { "F5", BACKEND_NONE }, { "T5", BACKEND_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof v / sizeof *v; i++) {
+		const char *open = opens[i % 2];
+		int rc;
+
+		end(NULL);
+		begin(&(void *){ NULL });
+		meets();
+		runs();
+		peer_say(&peer, open);
+		peer_say(&peer, v[i / 2].body);
+		rc = next();
+		if (rc == BACKEND_PRINT && v[i / 2].event == BACKEND_PRINT) {
+			assert_true(span_is(news.reply.bytes, "A"));
+			rc = next();
+		}
+		if (v[i / 2].event == BACKEND_STOPPED || v[i / 2].event < 0) {
+			assert_int_equal(rc, v[i / 2].event);
+			continue;
+		}
+		if (rc == BACKEND_PRINT) /* the text of the first */
+			rc = next();
+		assert_int_equal(rc, BACKEND_NONE);
+		assert_int_equal(next(), BACKEND_NONE);
+		assert_null(strstr(got(), "^C")); /* nobody wanted it to stop */
+		assert_int_equal(due(), NEVER);
+		assert_int_equal(submit("g"), -EBUSY);
+		peer.asks = 0;
+		be->ops->interrupt(be);
+		assert_int_equal(next(), BACKEND_STOPPED);
+		assert_string_equal(got(), "^C");
+	}
+}
+
+/* Its bytes have been asked for, and do not come. */
+static void begin_write(void)
+{
+	meets();
+	runs();
+	peer.silent = true;
+	assert_int_equal(says("Fwrite,1,1000,2"), BACKEND_NONE);
+	assert_string_equal(got(), "m1000,2");
+}
+
+static void a_write_whose_bytes_do_not_come(void **state)
+{
+	static const struct {
+		const char *body;
+		int event;
+		const char *got, *tells;
+	} v[] = {
+		{ "4142", BACKEND_PRINT, "F2", "nothing" },
+		{ "41", BACKEND_PRINT, "F1", "nothing" },
+		{ "E0e", BACKEND_NONE, "F-1,e", "nothing" },
+		{ "", BACKEND_NONE, "F-1,e", "nothing" },
+		{ "414243", BACKEND_NONE, "nothing", "unasked: a packet that nobody asked for: 414243" },
+		{ "OK", BACKEND_NONE, "nothing", "unasked: a packet that nobody asked for: OK" },
+		{ "Fopen,1/2,0,0", BACKEND_NONE, "nothing", "unasked: a packet that nobody asked for: Fopen,1/2,0,0" },
+		{ "T0bthread:2;", BACKEND_STOPPED, "nothing", "nothing" },
+		{ "S05;", BACKEND_STOPPED, "nothing", "stop: a stop that makes no sense but for its signal: S05;" },
+		{ "X09", -EPROTO, "nothing", "lost: given up: its program has ended" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		end(NULL);
+		begin(&(void *){ NULL });
+		begin_write();
+		assert_int_equal(says(v[i].body), v[i].event);
+		if (v[i].event == BACKEND_PRINT)
+			assert_int_equal(next(), BACKEND_NONE);
+		assert_string_equal(got(), v[i].got);
+		tells(v[i].tells);
+	}
+}
+
+static void a_write_that_hangs(void **state)
+{
+	(void)state;
+	begin_write();
+	assert_int_equal(due(), now + 5000);
+	now += 4999;
+	assert_int_equal(next(), BACKEND_NONE);
+	now++;
+	assert_int_equal(next(), -ETIMEDOUT);
+	tells("lost: given up: it does not answer");
+}
+
+/* It is said when the request is done with: before that, the stub hears nothing. */
+static void a_break_while_it_writes(void **state)
+{
+	(void)state;
+	begin_write();
+	be->ops->interrupt(be);
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "nothing");
+	peer.silent = false;
+	assert_int_equal(says("4142"), BACKEND_PRINT);
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_string_equal(got(), "F2 ^C");
+	runs(); /* and once is enough */
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "nothing");
+}
+
+/* The break has been said, and crosses a request: it is answered, and the break said again. */
+static void a_write_while_it_is_stopped(void **state)
+{
+	(void)state;
+	meets();
+	runs();
+	peer.silent = true;
+	be->ops->interrupt(be);
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "^C");
+	peer_say(&peer, "Fopen,1000/5,0,0");
+	peer_say(&peer, "Fopen,1000/5,0,0"); /* in one breath: the break is not forgotten over it */
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "F-1,1 ^C");
+	assert_int_equal(due(), now + 2000);
+}
+
+static void the_line_is_cut_while_it_writes(void **state)
+{
+	(void)state;
+	begin_write();
+	peer_drop(&peer);
+	assert_int_equal(next(), -EPIPE);
+	tells("nothing");
+	end(NULL);
+	begin(&(void *){ NULL });
+	meets();
+	runs();
+	peer_say(&peer, "Fwrite,1,1000,2");
+	assert_int_equal(peer_step(&peer, now), 1);
+	peer_drop(&peer);
+	assert_true(next() < 0);
+}
+
+/* ---- the hello ---- */
+
+/* A stub whose answers are said by the test, up to the last but one. */
+static void hello(const char *features, const char *vcont)
+{
+	peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(says(features), BACKEND_NONE);
+	assert_int_equal(says(vcont), BACKEND_NONE);
+}
+
+static void a_strange_hello(void **state)
+{
+	(void)state;
+	hello("PacketSize=1", "c;s");
+	assert_string_equal(incident(), "document: its answer to qSupported is out of bounds");
+	tells("document: its answer to vCont? is none");
+	assert_int_equal(says("O1b5b"), BACKEND_NONE);
+	assert_int_equal(says("Fopen,1/2,0,0"), BACKEND_NONE);
+	assert_string_equal(incident(), "unasked: a packet that nobody asked for: O1b5b");
+	tells("unasked: a packet that nobody asked for: Fopen,1/2,0,0");
+	assert_int_equal(says("T05thread:1;"), BACKEND_STOPPED);
+	assert_false(be->ops->info(be)->was_running);
+	tells("nothing");
+}
+
+static void a_stop_within_the_hello(void **state)
+{
+	(void)state;
+	peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(says(""), BACKEND_NONE);
+	assert_int_equal(says("T02thread:1;"), BACKEND_NONE);
+	assert_int_equal(says(""), BACKEND_NONE);
+	assert_int_equal(says("T05thread:1;"), BACKEND_STOPPED);
+	assert_true(be->ops->info(be)->was_running);
+	tells("nothing");
+}
+
+/* ---- bytes that are no packets ---- */
+
+static void bytes(void **state)
+{
+	static const char *const v[][2] = {
+		{ "boo", "noise: bytes that are no packet" }, { "%Stop:T05#99", "unasked: a notification that nobody asked for" }, { "+-", "nothing" },
+	};
+
+	(void)state;
+	meets();
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		assert_int_equal(buf_put_text(&peer.out, v[i][0]), 0);
+		assert_int_equal(next(), BACKEND_NONE);
+		tells(v[i][1]);
+	}
+	assert_int_equal(buf_put_text(&peer.out, "$O4"), 0);
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(due(), now + 5000 + 4);
+	now += 5004;
+	assert_int_equal(next(), BACKEND_NONE);
+	tells("noise: a packet that did not end in time");
+	assert_int_equal(buf_put_text(&peer.out, "$OK#00"), 0);
+	assert_int_equal(next(), -EPROTO); /* without acknowledgements nothing is said again */
+	assert_string_equal(incident(), "noise: a packet with a wrong checksum");
+	tells("lost: given up: its packets have wrong checksums");
+}
+
 static char qemu[] = "qemu", trap[] = "trap", kgdb[] = "kgdb";
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -333,6 +997,12 @@ int main(void)
 		CASE(break_in_at_once), CASE(break_in_again_and_again), CASE(console_text), CASE(leaves), CASE(leaves_the_silent),
 		CASE_OF(leaves_who_cannot_detach, kgdb), CASE(no_answer_is_expected), CASE_OF(pc_after_a_trap, trap),
 		CASE_OF(it_was_running, qemu), CASE(the_line_is_cut),
+		CASE(waits_for_the_right_one), CASE(no_right_one_comes), CASE(a_read_that_goes_wrong), CASE(too_many_lies), CASE(too_many_lies_at_once),
+		CASE_OF(a_pc_that_is_none, trap), CASE(a_stop_in_the_place_of_an_answer), CASE(unasked), CASE(stops_that_make_no_sense),
+		CASE(ends_of_its_program), CASE(a_monitor_command_without_an_end), CASE(words_of_errors), CASE(thread_lists),
+		CASE(a_thread_list_without_an_end), CASE(file_requests), CASE(a_long_write), CASE(file_requests_without_an_end),
+		CASE(beside_a_file_request), CASE(a_write_whose_bytes_do_not_come), CASE(a_write_that_hangs), CASE(a_break_while_it_writes),
+		CASE(a_write_while_it_is_stopped), CASE(the_line_is_cut_while_it_writes), CASE(a_strange_hello), CASE(a_stop_within_the_hello), CASE(bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
