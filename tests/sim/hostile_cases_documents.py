@@ -15,8 +15,24 @@ def with_register(line):
     return description(CORE + [line])
 
 
+class Long:
+    """A document of that size, made as it is read."""
+
+    def __init__(self, head, more, size):
+        self.head, self.more, self.size = head, more, size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, part):
+        start, end = part.start, min(part.stop, self.size)
+        at = start - len(self.head)
+        body = (self.more * ((end - start) // len(self.more) + 2))[max(at, 0) % len(self.more):]
+        return (self.head[start:] + body)[:end - start]
+
+
 # --- sizes, ends
-target("xml-10m", "target.xml of 10 MiB", lambda peer: description(more="<!--" + "A" * (10 << 20) + "-->"), slow=True)
+target("xml-10m", "target.xml of 10 MiB", lambda peer: Long(DESCRIPTION.replace(b"<feature", b"<!--", 1), b"A", 10 << 20), slow=True)
 case("xml-no-data", "target.xml: m without data, for ever", answers={"qXfer:features": "m"}, guard="document")
 case("xml-never-last", "target.xml: pieces that never end", guard="document", slow=True, answers={
     "qXfer:features": lambda peer, body: frame(b"m" + escape((DESCRIPTION * 100)[:int(body.split(",")[1], 16)]))})
@@ -131,8 +147,8 @@ case("libraries-svr4", "the same names in an svr4 list", documents={"libraries-s
 case("libraries-laughs", "libraries: a billion laughs", features=("qXfer:libraries:read+",), guard="document", **SHOW,
      documents={"libraries:": f'{XML}<!DOCTYPE library-list [<!ENTITY l0 "lol">{LOL}]><library-list>&l9;</library-list>'.encode()})
 case("libraries-10m", "libraries of 10 MiB", features=("qXfer:libraries:read+",), guard="document", **SHOW, slow=True,
-     documents={"libraries:": lambda peer: (
-         XML + "<library-list>" + '<library name="/lib/x.so"><segment address="0x1000"/></library>' * 160000 + "</library-list>").encode()})
+     documents={"libraries:": lambda peer: Long(
+         f"{XML}<library-list>".encode(), b'<library name="/lib/x.so"><segment address="0x1000"/></library>', 10 << 20)})
 WITHHELD = "the policy does not keep names of files"
 case("exec-file", "the program is a file of the host", features=("qXfer:exec-file:read+",), never_asked=WITHHELD,
      **shown("exec-file", "info files", "info symbol 0x401000"),

@@ -71,7 +71,8 @@ stops("hundred", "a hundred stops for one resume", *["T05thread:1;"] * 100, guar
 case("stop-idle", "stops while nothing runs", after={"p": lambda *_: "T05thread:1;", "g": lambda *_: "T05thread:1;"}, guard="stop/unasked")
 case("stop-early", "stops before the first question", connect=lambda peer: often(3, "T05thread:1;"), guard="",
      accepted="QEMU says so when it stops a running machine")
-case("stop-early-flood", "a hundred stops before the first question", connect=lambda peer: often(100, "T05thread:1;"), guard="lost", may="unasked stop")
+case("stop-early-flood", "a hundred stops before the first question", connect=lambda peer: often(100, "T05thread:1;"), guard="",
+     may="lost unasked stop", accepted="QEMU says so when it stops a running machine")
 case("stop-for-m", "a stop in place of memory", answers={"m": "T05thread:1;"}, guard="stop/unasked", slow=True)
 stops("notify", "%Stop while it runs", STOP, guard="unasked", ends=False)
 stops("notify-flood", "%oocd_keepalive, thousands", notification("oocd_keepalive:00") * 5000, guard="unasked", may="noise", ends=False)

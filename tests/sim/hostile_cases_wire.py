@@ -19,7 +19,7 @@ def once(made):
 # --- when
 case("two-replies", "every answer to p, g and m comes twice", after={p: lambda peer, _: peer.last for p in "pgm"}, guard="unasked/reply")
 case("reply-early", "an answer to m that nobody has asked yet", after={"?": lambda *_: ["41" * 64] * 3}, guard="unasked/reply")
-case("replies-unasked", "a hundred answers that nobody asked for", after={"?": lambda *_: ["41" * 64] * 100}, guard="unasked lost", lost=True)
+case("replies-unasked", "a hundred answers that nobody asked for", after={"?": lambda *_: ["41" * 64] * 100}, guard="unasked/reply lost", lost=True)
 case("reply-late", "m answered after kdgate has given up", answers={"m": once(lambda peer, _: [8.0, "41" * 64, "OK", "E01"])},
      guard="lost", lost=True, slow=True)
 for packet in ("qSupported", "qXfer:features", "?", "m", "Z", "qfThreadInfo"):
@@ -27,7 +27,8 @@ for packet in ("qSupported", "qXfer:features", "?", "m", "Z", "qfThreadInfo"):
          lost=packet in ("m", "Z", "qfThreadInfo"))
 case("silent-p", "p is not answered", answers={"p": lambda *_: []}, short_g=True, gdb=("print $fs_base",), guard="lost", lost=True, slow=True)
 case("silent-g", "g is not answered", answers={"g": lambda *_: []}, only=("gdb",), guard="lost", lost=True, slow=True)
-case("dribble", "m answered with one byte a second", answers={"m": lambda peer, body: dribble(frame("41" * 64))}, guard="lost", lost=True, slow=True)
+case("dribble", "m answered with one byte a second", answers={"m": lambda peer, body: dribble(frame("41" * 64))}, guard="lost", may="noise",
+     lost=True, slow=True)
 case("never-ends", "m answered with a packet that has no end", answers={"m": lambda *_: endless(b"4")}, guard="lost", may="noise", lost=True, slow=True)
 case("never-ends-run", "a packet that has no end, while it runs", running=lambda peer, n: endless(b"O4") if n == 1 else None, guard="lost", may="noise",
      lost=True, slow=True)
@@ -52,7 +53,7 @@ case("dollar-inside", "m: $ inside a packet", answers={"m": lambda peer, body: b
 case("bad-sum", "every checksum of m is wrong", answers={"m": b"$41414141#00"}, guard="noise lost", lost=True)
 case("bad-sum-ack", "the same, with acknowledgements", answers={"m": b"$41414141#00"}, supported=NO_ACK, guard="noise lost", lost=True)
 case("no-sum", "m: a checksum that is no hex", answers={"m": b"$41414141#zz"}, guard="noise lost", lost=True)
-case("no-acks", "nothing is acknowledged", supported=NO_ACK, ack=lambda peer: b"", accepted="the answer says that it came")
+case("no-acks", "nothing is acknowledged", supported=NO_ACK, ack=lambda peer: b"", may="lost", accepted="the answer says that it came")
 case("nak-for-ever", "each packet is asked for again", supported=NO_ACK, answers={"m": lambda *_: often(50, b"-")}, guard="lost", may="noise", lost=True)
 case("nak-no-ack", "- in no-ack mode, a thousand times", after={"p": lambda *_: b"-" * 1000, "g": lambda *_: b"-" * 1000}, accepted="it says nothing there")
 case("acks-flood", "a million + while it stands", after={"p": lambda *_: once_flood(), "g": lambda *_: once_flood()}, accepted="a + says nothing")

@@ -119,6 +119,15 @@ def test_it_tells_its_cases_and_refuses_others():
     assert run("--listen", "unix:/nonexistent/x", "--case", "nothing").returncode == 2 and run("--case", "honest").returncode == 2
 
 
+@pytest.mark.parametrize("name, size", [("xml-10m", 10 << 20), ("libraries-10m", 10 << 20)])
+def test_long_documents_are_as_long_as_they_say(name, size):
+    (made,) = CASES[name].documents.values()
+    doc = made(None)
+    whole = doc[0:size]
+    assert len(doc) == len(whole) == size
+    assert b"".join(doc[i:i + 4093] for i in range(0, 40000, 4093)) == whole[:40930] and len(doc[size - 5:size + 5]) == 5
+
+
 def test_cases_are_told_apart():
     assert len({c.what for c in CASES.values()}) == len(CASES)
     assert [c.name for c in CASES.values() if not c.what or "\n" in c.what or not re.fullmatch(r"[\w-]+", c.name)] == []
