@@ -29,6 +29,7 @@ enum {
 	CONSOLE_TEXT = 65536,      /* of text that was not fetched; what is older is left out, and counted */
 	CONSOLE_TYPED = 4096,
 	CONSOLE_STALL_MS = 250,    /* what began like a packet and does not go on for so long is text */
+	CONSOLE_ASKED_MS = 6000,    /* so long after a BREAK the kernel may take what is typed for a key of it */
 	CONSOLE_PATIENCE_MS = 2000, /* the same, where there is little doubt: an answer is owed, or four characters are right */
 };
 
@@ -40,11 +41,11 @@ uint64_t link_console_lost(const struct link *console); /* bytes of text that we
 
 /* To be typed. How many bytes were taken; they go out with the next sends and receives, while the kernel runs and no packet
  * is on its way: a stub would read them. After link_attention the next call's bytes are the key that follows a BREAK: they go
- * first, whatever waits; all else waits until the kernel has stopped and run again, or link_console_runs. */
+ * first, whatever waits; all else waits until the kernel has stopped and run again, link_console_runs, or CONSOLE_ASKED_MS. */
 size_t link_console_type(struct link *console, struct span bytes);
 
-/* The kernel runs, or stands. A packet that stops or resumes it is understood without; to be called when it is known by other
- * means: stands, before a stub is asked that was stopped already; runs, after a detach, or when no answer is awaited any more. */
+/* The kernel runs, or stands. Packets that stop it, resume it and detach from it are understood without; to be called when it is
+ * known by other means: stands, before a stub is asked that may have stopped already; runs, when no answer is awaited any more. */
 void link_console_runs(struct link *console, bool runs);
 
 /* What the text said last about who listens. A guess: whoever can print can say it. */

@@ -80,6 +80,8 @@ struct link_console {
 	bool bare;              /* since then, or since a packet, nothing was heard */
 	bool awaited;           /* an answer to it */
 	bool asked;             /* to break in; what comes of it is not known yet */
+	uint64_t asked_until;
+	bool leaving;           /* it will go on when it has our + */
 	bool key_next;          /* what is typed next belongs to that */
 	bool refused;           /* something typed, since the last send or receive */
 	bool again;             /* there may be more to receive */
@@ -374,6 +376,7 @@ static void meet(struct link_console *c, const uint8_t *body, size_t len)
 	bool output = body[0] == 'O' && !(len == 2 && body[1] == 'K');
 
 	c->bare = true;
+	c->leaving = c->awaited && c->sent_len && strchr("DR", c->sent[0]) && len == 2 && !memcmp(body, "OK", 2);
 	if (output || !(c->awaited || c->stands || (len && strchr("TSWX", body[0]))))
 		return;
 	c->stands = c->settled = true;
@@ -490,6 +493,15 @@ static void on_sent(struct link_console *c)
 	c->stands = c->stands && c->awaited;
 }
 
+/* An acknowledgement is still awaited of the packet that let a kernel go; not of one that was never heard. */
+static void goes_on(struct link_console *c)
+{
+	c->stands = c->awaited = c->asked = c->key_next = c->leaving = false;
+	c->owed = c->settled ? c->owed : 0;
+	c->settled = c->owed > 0;
+	c->mode = CONSOLE_MODE_RUNS;
+}
+
 static void note_byte(struct link_console *c, uint8_t b)
 {
 	if (b == '$') {
@@ -508,6 +520,8 @@ static void note_byte(struct link_console *c, uint8_t b)
 	} else if (c->sending == SENT_SUM2) {
 		c->sending = SENT_ALL;
 		on_sent(c);
+	} else if (b == '+' && c->leaving) {
+		goes_on(c);
 	}
 	c->sent_last = b;
 }
@@ -554,6 +568,8 @@ static int push_typed(struct link_console *c, uint64_t now)
 	int rc;
 
 	c->refused = false;
+	if (now >= c->asked_until)
+		c->asked = c->key_next = false;
 	rc = may_key(c) ? push(c, &c->key, now) : 0;
 	return !rc && may_type(c) ? push(c, &c->typed, now) : rc;
 }
@@ -625,6 +641,7 @@ static int console_attention(struct link *lk, uint64_t now)
 
 	if (rc == 0) {
 		c->asked = c->key_next = true;
+		c->asked_until = now + CONSOLE_ASKED_MS;
 		c->settled = c->settled && c->owed;
 		buf_reset(&c->key, 0);
 	}
@@ -637,6 +654,8 @@ static void console_wait(const struct link *lk, struct wait *w)
 
 	if (c->state != TEXT)
 		wait_until(w, c->heard + patience(c));
+	if (c->asked && c->typed.len)
+		wait_until(w, c->asked_until);
 	if (c->again || c->up.len || (!c->refused && (may_key(c) || may_type(c))))
 		wait_until(w, 0);
 }
@@ -702,18 +721,13 @@ size_t link_console_type(struct link *console, struct span bytes)
 	return n;
 }
 
-/* An acknowledgement is still awaited of the packet that let a kernel go; not of one that was never heard. */
 void link_console_runs(struct link *console, bool runs)
 {
 	struct link_console *c = (struct link_console *)console;
 
-	c->stands = !runs;
-	if (!runs)
-		return;
-	c->awaited = c->asked = c->key_next = false;
-	c->owed = c->settled ? c->owed : 0;
-	c->settled = c->owed > 0;
-	c->mode = CONSOLE_MODE_RUNS;
+	c->stands = true;
+	if (runs)
+		goes_on(c);
 }
 
 enum console_mode link_console_mode(const struct link *console)
