@@ -66,6 +66,7 @@ struct target {
 	struct target_doc {
 		bool known;                 /* of this stop, and of the rest, which say what it is */
 		int obj;                    /* enum guard_object */
+		int64_t tid;                /* where each thread has its own; else 0 */
 		bool paths;
 		char annex[128];
 		struct buf bytes;           /* as it is served */

@@ -37,6 +37,18 @@ void target_say_piece(struct session *s, struct span doc)
 	                              .bytes = { rest.p, rest.len < most ? rest.len : most } });
 }
 
+/* Only of a signal each thread has its own. */
+static int64_t thread_of(const struct session *s, int obj)
+{
+	return obj == GUARD_SIGINFO ? s->cmd.thread.tid : 0;
+}
+
+static bool is_known(const struct target *t, const struct session *s, int obj)
+{
+	return t->doc.known && t->doc.obj == obj && t->doc.tid == thread_of(s, obj) && t->doc.paths == target_keeps_paths(s) &&
+	       span_is(s->cmd.annex, t->doc.annex);
+}
+
 bool target_tell_doc(struct target *t, struct session *s)
 {
 	int obj = guard_object_of(s->cmd.text);
@@ -45,7 +57,7 @@ bool target_tell_doc(struct target *t, struct session *s)
 		session_unsupported(s);
 		return true;
 	}
-	if (!t->doc.known || t->doc.obj != obj || t->doc.paths != target_keeps_paths(s) || !span_is(s->cmd.annex, t->doc.annex))
+	if (!is_known(t, s, obj))
 		return false;
 	target_say_piece(s, buf_span(&t->doc.bytes));
 	return true;
@@ -59,6 +71,7 @@ bool target_wants_doc(struct target *t, const struct session *s)
 		return false;
 	t->doc.known = false;
 	t->doc.obj = guard_object_of(s->cmd.text);
+	t->doc.tid = thread_of(s, t->doc.obj);
 	t->doc.paths = target_keeps_paths(s);
 	memcpy(t->doc.annex, annex.p, annex.len);
 	t->doc.annex[annex.len] = 0;

@@ -28,6 +28,12 @@ static const char libraries[] =
 	"<library-list><library name=\"/lib/modules/6.1/../../../etc/ext4.ko\" evil=\"1\"><section address=\"0xffffffffc0000000\"/></library>"
 	"<library name=\"|rm -rf\"><section address=\"4096\"/></library></library-list>";
 
+static const char libraries_svr4[] =
+	"<library-list-svr4 version=\"1.0\" main-lm=\"0x1\"><library name=\"/lib/x86_64/libc.so.6\" lm=\"0x2\" l_addr=\"0x3\" l_ld=\"0x4\"/>"
+	"</library-list-svr4>";
+
+static const char thread_list[] = "<threads><thread id=\"1\" core=\"0\">idle</thread><thread id=\"2\"/></threads>";
+
 static const struct {
 	size_t at, len;
 } regs[REGS_N] = { { 0, 8 }, { PC_AT, 8 }, { 16, 4 } };
@@ -95,15 +101,17 @@ static void set_pc(struct peer_stub *p, uint64_t pc)
 		p->regs[p->thread][PC_AT + i] = (uint8_t)(pc >> (8 * i));
 }
 
+static const char lists[] = ";qXfer:libraries:read+;qXfer:libraries-svr4:read+;qXfer:threads:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;qXfer:auxv:read+";
+
 /* What each packet does; the cursor stands behind its name. */
 static void on_supported(struct peer_stub *p, struct cursor *c)
 {
-	char text[192];
+	char text[256];
 
 	(void)c;
 	snprintf(text, sizeof text, "PacketSize=%zx%s%s%s%s%s", p->kind->packet_size, p->kind->no_ack ? ";QStartNoAckMode+" : "",
 	         p->kind->vcont ? ";vContSupported+" : "", p->kind->described ? ";qXfer:features:read+" : "",
-	         p->kind->swbreak ? ";swbreak+" : "", p->kind->lists ? ";qXfer:libraries:read+;qXfer:exec-file:read+" : "");
+	         p->kind->swbreak ? ";swbreak+" : "", p->kind->lists ? lists : "");
 	peer_say(p, p->kind->packet_size ? text : "");
 }
 
@@ -143,6 +151,33 @@ static void on_libraries(struct peer_stub *p, struct cursor *c)
 {
 	if (p->kind->lists)
 		say_piece(p, c, libraries);
+	else
+		peer_say(p, "");
+}
+
+static void on_libraries_svr4(struct peer_stub *p, struct cursor *c)
+{
+	if (p->kind->lists)
+		say_piece(p, c, libraries_svr4);
+	else
+		peer_say(p, "");
+}
+
+static void on_thread_list(struct peer_stub *p, struct cursor *c)
+{
+	if (p->kind->lists)
+		say_piece(p, c, thread_list);
+	else
+		peer_say(p, "");
+}
+
+static void on_siginfo(struct peer_stub *p, struct cursor *c)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "of thread %u", p->general ? p->general : p->thread);
+	if (p->kind->lists)
+		say_piece(p, c, text);
 	else
 		peer_say(p, "");
 }
@@ -417,6 +452,7 @@ static const struct row {
 } rows[] = {
 	{ "qSupported", on_supported }, { "QStartNoAckMode", on_no_ack }, { "vCont?", on_vcont_query },
 	{ "qXfer:features:read:target.xml:", on_description }, { "qXfer:libraries:read::", on_libraries },
+	{ "qXfer:libraries-svr4:read::", on_libraries_svr4 }, { "qXfer:threads:read::", on_thread_list }, { "qXfer:siginfo:read::", on_siginfo },
 	{ "qXfer:exec-file:read:1:", on_exec_file }, { "?", on_status }, { "qC", on_current },
 	{ "qfThreadInfo", on_threads }, { "qsThreadInfo", on_threads_end }, { "H", on_select }, { "T", on_alive },
 	{ "g", on_regs }, { "G", on_regs_write }, { "p", on_reg }, { "P", on_reg_write }, { "m", on_read }, { "M", on_write },

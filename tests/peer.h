@@ -20,7 +20,7 @@ struct peer_kind {
 	bool overshoots;    /* after a trap the pc stands behind it */
 	bool unasked;       /* a running machine is stopped when somebody connects, and that is told at once */
 	bool no_detach;     /* D is not understood */
-	bool lists;         /* it tells its program and its libraries */
+	bool lists;         /* it tells its program, its libraries, its threads; and of signals, another thing for each thread */
 };
 
 struct peer_stub {
