@@ -48,8 +48,8 @@ def memdisk():
 def disk_image(folder):
     """boot.img loads what lies behind it."""
     (folder / "memdisk.tar").write_bytes(memdisk())
-    subprocess.run(["grub-mkimage", "-O", "i386-pc", "-d", MODULES, "-p", "(memdisk)/boot/grub", "-m", folder / "memdisk.tar", "-o", folder / "core.img", *NEEDED],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["grub-mkimage", "-O", "i386-pc", "-d", MODULES, "-p", "(memdisk)/boot/grub", "-m", folder / "memdisk.tar",
+                    "-o", folder / "core.img", *NEEDED], check=True, stdout=subprocess.DEVNULL)
     image = (MODULES / "boot.img").read_bytes() + (folder / "core.img").read_bytes()
     path = folder / "disk.img"
     path.write_bytes(image + bytes(-len(image) % 512))
@@ -68,8 +68,10 @@ class Grub(kernel.Kernel):
         self.console.write_bytes(b"")
         self.wire.write_bytes(b"")
         self.process = subprocess.Popen(
-            [kernel.QEMU, "-nodefaults", "-display", "none", "-vga", "std", "-accel", "tcg", "-m", "32", "-drive", f"file={image},format=raw",
-             "-chardev", f"socket,id=grub,path={self.serial},server=on,wait=off", "-serial", "chardev:grub", "-serial", f"file:{self.console}",
+            [kernel.QEMU, "-nodefaults", "-display", "none", "-vga", "std", "-accel", "tcg", "-m", "32",
+             "-drive", f"file={image},format=raw",
+             "-chardev", f"socket,id=grub,path={self.serial},server=on,wait=off,logfile={self.wire}", "-serial", "chardev:grub",
+             "-serial", f"file:{self.console}",
              "-qmp", f"unix:{self.dir / 'qmp.sock'},server=on,wait=off"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir / "qemu.err", "wb"))
         return self

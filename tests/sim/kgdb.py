@@ -26,7 +26,7 @@ import kernel  # noqa: E402
 import kgdb_build  # noqa: E402
 
 # No panic=: with a time to reboot in, Linux does not enter KGDB when it panics.
-CMDLINE = "nokaslr no5lvl tsc=reliable loglevel=7"
+CMDLINE = "nokaslr no5lvl tsc=reliable no_timer_check loglevel=7"
 BEAT = rb"beat \d+\r?\n"
 UP, WAITS = b"guest: up", b"Waiting for connection from remote gdb"
 CHARDEVS = {
@@ -79,7 +79,8 @@ class Kgdb(kernel.Kernel):
         return " ".join([*words, self.extra])
 
     def command(self):
-        words = [kernel.QEMU, "-nodefaults", "-display", "none", "-accel", "tcg,tb-size=64", "-cpu", "max", "-smp", f"{self.cpus},sockets={self.cpus}", "-m", "128",
+        words = [kernel.QEMU, "-nodefaults", "-display", "none", "-accel", "tcg,tb-size=64", "-cpu", "max", "-m", "128",
+                 "-smp", f"{self.cpus},sockets={self.cpus}",    # without ACPI Linux learns of one CPU a socket
                  "-kernel", str(self.folder / "bzImage"), "-initrd", str(self.dir / "initrd"), "-append", self.cmdline(),
                  "-qmp", f"unix:{self.dir / 'qmp.sock'},server=on,wait=off"]
         for name, link, log in self.lines():
@@ -175,10 +176,14 @@ class Kgdb(kernel.Kernel):
         """What happens then is not waited for."""
         self.say(self.side_line(), self.side, f"echo {letter} > /proc/sysrq-trigger\n".encode(), rb"sysrq-trigger\r\n", 20)
 
-    def reboot(self):
-        """As the reset button does; back when it is up, or waits."""
-        since = self.console.stat().st_size
+    def reset(self):
+        """The button. A client that is connected must read, or the kernel waits with its text."""
         self.qmp("system_reset")
+
+    def reboot(self):
+        """Back when it is up, or waits for its debugger."""
+        since = self.console.stat().st_size
+        self.reset()
         self.wait_up(since)
 
     def kill(self):

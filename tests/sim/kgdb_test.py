@@ -145,6 +145,20 @@ def test_kgdbwait_then_reboot(boot):
             vm.reboot()
 
 
+def test_an_orderly_reboot_says_goodbye(boot):
+    vm = boot(kgdb_module.Kgdb, quiet=True)
+    with Wire(vm.dial()) as wire:
+        vm.send_break()
+        wire.line.sendall(b"g")
+        wire.wait(rb"Entering KGDB")
+        assert wire.ask("?") == "S05"
+        wire.line.sendall(frame("c"))
+        wire.wait(rb"\+")
+        wire.line.sendall(b"reboot -f\n")
+        wire.wait(rb"\$W01#b8")
+        wire.wait(rb"guest: up", 60)
+
+
 def test_kdb(boot):
     vm = boot(kgdb_module.Kgdb, kdb=True)
     with Wire(vm.dial()) as wire:
