@@ -1,7 +1,7 @@
 /* guard.h - judgement of what comes from a target: what an answer may look like, which stops and which text go on, and
  * what was wrong, as lines for the audit. Pure: time is an argument. Documents: guard_doc.h.
  *
- * One guard for each connection to a target. Source: gdb manual, "Packets", "Stop Reply Packets", "File-I/O Remote
+ * One guard for each connection to a target; what it has told already counts on in the next one's. Source: gdb manual, "Packets", "Stop Reply Packets", "File-I/O Remote
  * Protocol Extension"; what stock debuggers do with a bad answer was tried. */
 #ifndef FILTERS_GUARD_H
 #define FILTERS_GUARD_H

@@ -71,6 +71,7 @@ struct target {
 		char annex[128];
 		struct buf bytes;           /* as it is served */
 	} doc;
+	struct guard guard;                 /* of the connections before: what too often comes is not told more often for a new one */
 	enum target_lift_phase lift;
 	unsigned lift_slot;                 /* whose resume waits for it */
 	struct breakpoint lifted;

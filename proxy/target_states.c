@@ -33,6 +33,15 @@ static struct session *asker(struct target *t)
 	return NULL;
 }
 
+/* That it cannot be used, for the reason that the audit has: it is tried again and again. */
+static bool is_old_news(const struct target *t, const struct guard_incident *in)
+{
+	size_t head = strlen("given up: ");
+
+	return in->what == GUARD_LOST && t->state == TARGET_OPENING && *t->not_met && strlen(in->words) > head &&
+	       !strncmp(in->words + head, t->not_met, sizeof t->not_met - 1);
+}
+
 void target_tell_guard(struct target *t, uint64_t now)
 {
 	struct guard_incident in;
@@ -41,6 +50,8 @@ void target_tell_guard(struct target *t, uint64_t now)
 	while (guard_next(t->be->ops->guard(t->be), &in, now)) {
 		int n = snprintf(words, sizeof words, "%s: %s", guard_what_name(in.what), in.words);
 
+		if (is_old_news(t, &in))
+			continue;
 		if (in.more && n > 0 && (size_t)n < sizeof words)
 			snprintf(words + n, sizeof words - (size_t)n, " (and %llu more like it before)", (unsigned long long)in.more);
 		log_line(LOG_LEVEL_WARNING, "%s: guard: %s", t->setup.name, words);
@@ -62,8 +73,10 @@ static int dial(struct target *t, uint64_t now)
 	rc = rc ? rc : target_cache_init(t);
 	rc = rc ? rc : t->setup.dial(t->setup.arg, &t->be);
 
-	if (rc == 0)
+	if (rc == 0) {
+		*t->be->ops->guard(t->be) = t->guard;
 		return 0;
+	}
 	if (strcmp(t->why, strerror(-rc)))
 		log_line(LOG_LEVEL_WARNING, "%s: cannot reach the target at %s: %s; trying again", t->setup.name, t->setup.address, strerror(-rc));
 	snprintf(t->why, sizeof t->why, "%s", strerror(-rc));
@@ -225,6 +238,8 @@ static int parted(struct target *t, uint64_t now)
 
 static int bury(struct target *t, uint64_t now)
 {
+	t->guard = *t->be->ops->guard(t->be);
+	t->guard.kept_n = 0;
 	t->grave = t->be;
 	t->be = NULL;
 	redial_later(t, now);
