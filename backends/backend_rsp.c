@@ -79,6 +79,8 @@ struct backend_rsp {
 	const char *words;     /* to be printed for whoever is there */
 	size_t boots;          /* of what a booting kernel says first */
 	bool warned;           /* of hardware breakpoints */
+	bool unheard;          /* the break-in has had no answer, and that was said */
+	bool probed;           /* since the last break-in: whether it stands, without a word */
 	const char *why;
 };
 
@@ -222,14 +224,19 @@ static int say_going(struct backend_rsp *b, uint64_t now)
 
 static int say_break(struct backend_rsp *b, uint64_t now)
 {
-	int rc = break_in(b, now);
+	int rc;
+
+	if (b->console && (b->probed || !b->tries)) /* what was said before this break-in says nothing of it */
+		link_console_runs(b->console, true);
+	b->probed = false;
+	rc = break_in(b, now);
 
 	if (rc == 0 || (rc < 0 && rc != -EOPNOTSUPP))
 		return rc;
 	if (rc < 0)
 		b->words = no_break;
 	b->tries = rc < 0 ? BREAK_TRIES : b->tries + 1;
-	b->deadline = rc < 0 ? NEVER : now + BREAK_AGAIN_MS;
+	b->deadline = rc < 0 ? NEVER : now + (b->console && b->tries == 1 ? KNOCK_MS : BREAK_AGAIN_MS);
 	return enter(b, S_STOPPING, BACKEND_NONE);
 }
 
@@ -238,21 +245,45 @@ static const char *unheard_words(const struct backend_rsp *b)
 	return b->console ? kgdb_unheard((int)link_console_mode(b->console)) : unheard;
 }
 
+static int ask(struct backend_rsp *b, int rc)
+{
+	return rc < 0 || wire_close(&b->wire) < 0 ? fails(b, "a request did not fit") : 0;
+}
+
+/* A kernel that nobody has debugged since it booted stands without a word. Asked while it runs, the question is typed on its
+ * console: so it is asked once. */
+static bool may_stand_silent(const struct backend_rsp *b)
+{
+	if (!b->console || b->probed)
+		return false;
+	return link_console_mode(b->console) == CONSOLE_MODE_KGDB || link_console_mode(b->console) == CONSOLE_MODE_KDB;
+}
+
+static int ask_silent(struct backend_rsp *b, uint64_t now)
+{
+	b->probed = true;
+	b->deadline = now + BREAK_AGAIN_MS;
+	link_console_runs(b->console, false);
+	return ask(b, buf_put_text(wire_open(&b->wire), "?"));
+}
+
 /* The last try may still be heard, so it goes on waiting; but not without a word. */
 static int say_stopping(struct backend_rsp *b, uint64_t now)
 {
 	if (now < b->deadline)
 		return 0;
+	if (may_stand_silent(b))
+		return ask_silent(b, now);
 	if (b->tries < BREAK_TRIES)
 		return say_break(b, now);
-	b->deadline = NEVER;
+	b->deadline = b->console ? now + BREAK_AGAIN_MS : NEVER;
+	if (b->unheard)
+		return 0;
+	b->unheard = true;
 	b->words = unheard_words(b);
+	if (b->console)
+		link_console_runs(b->console, true);
 	return BACKEND_MOVED;
-}
-
-static int ask(struct backend_rsp *b, int rc)
-{
-	return rc < 0 || wire_close(&b->wire) < 0 ? fails(b, "a request did not fit") : 0;
 }
 
 static int say_file_ask(struct backend_rsp *b, uint64_t now)
@@ -431,7 +462,7 @@ static int stopped(struct backend_rsp *b, const struct rsp_stop *stop, struct ba
 		return fails(b, "its program has ended");
 	b->stop = *stop;
 	b->strays = 0;
-	b->break_wanted = false;
+	b->break_wanted = b->probed = b->unheard = false;
 	b->stub.general = stop->has_thread ? stop->thread : (struct rsp_thread){ 0 };
 	if (guard_stop(&b->stop, b->stub.described ? &b->stub.tdesc : NULL))
 		guard_note(&b->guard, GUARD_STOP, "a stop with registers that the target's description does not have");
@@ -568,6 +599,12 @@ static void warn_of_hardware(struct backend_rsp *b, const struct rsp_reply *repl
 	b->words = doubtful;
 }
 
+static void note_document(struct backend_rsp *b, const struct rsp_reply *reply)
+{
+	if (b->job.cmd.op == RSP_OP_XFER_READ && reply->kind == RSP_REPLY_ERROR && reply->code == EFBIG)
+		guard_note(&b->guard, GUARD_DOCUMENT, "a document that is too long, or has no end");
+}
+
 static int done(struct backend_rsp *b, struct backend_news *news)
 {
 	if (b->purpose == P_READ_PC)
@@ -576,6 +613,7 @@ static int done(struct backend_rsp *b, struct backend_news *news)
 		return tell_stop(b, news);
 	mend_threads(b, &news->reply);
 	warn_of_hardware(b, &news->reply);
+	note_document(b, &news->reply);
 	return enter(b, S_IDLE, BACKEND_REPLY);
 }
 
@@ -792,8 +830,10 @@ static void rsp_interrupt(struct backend *be)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
 
-	if (b->state == S_RUN) {
+	if (b->state == S_RUN || (b->state == S_STOPPING && b->unheard)) {
 		b->state = S_BREAK;
+		b->tries = 0;
+		b->unheard = false;
 		b->deadline = 0; /* whoever asked for it may be the last of this turn */
 	} else if ((b->state == S_ASK && job_resumes(&b->job)) || b->state == S_GOING || is_file(b->state)) {
 		b->break_wanted = true;

@@ -192,7 +192,7 @@ static int check_console(const struct config_target *t, char *why, size_t why_si
 	for (size_t i = 0; i < t->listeners_n; i++) {
 		console |= t->listeners[i].console;
 		if (t->listeners[i].console && t->listeners[i].addr.kind == ADDR_STDIO)
-			return config_refuse(why, why_size, "target %s: standard input and output are for a debugger; expected console tcp:127.0.0.1:5550 or unix:PATH", t->name);
+			return config_refuse(why, why_size, "stdio: standard input and output are for a debugger, not a console; expected tcp:127.0.0.1:5550 or unix:PATH");
 	}
 	if (console && t->proto != PROTO_KGDB)
 		return config_refuse(why, why_size, "target %s has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS", t->name);

@@ -74,6 +74,27 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 	return -ENOMEM;
 }
 
+const char *dial_words(const struct config_target *t, int rc)
+{
+	static const struct {
+		int rc;
+		const char *words;
+	} lines[] = {
+		{ -EACCES, "permission denied (is this user in group dialout? A port that was plugged in anew needs a restart if this is root)" },
+		{ -EPERM, "permission denied (is this user in group dialout?)" },
+		{ -EBUSY, "another program has the line (minicom, screen, a getty?)" },
+		{ -EOPNOTSUPP, "the device cannot be set to that speed and mode" },
+		{ -ENOTTY, "it is no serial line" },
+		{ -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
+		{ -ENODEV, "the device is unplugged" },
+	};
+
+	for (size_t i = 0; t->addr.kind == ADDR_SERIAL && i < sizeof lines / sizeof *lines; i++)
+		if (lines[i].rc == rc)
+			return lines[i].words;
+	return NULL;
+}
+
 struct backend *dial_backend(struct link *stack, struct link *console, const struct config_target *t)
 {
 	return t->proto == PROTO_KGDB ? backend_kgdb_new(stack, console, *t->break_in ? t->break_in : NULL) : backend_rsp_new(stack);

@@ -48,12 +48,18 @@ static int dial(void *arg, struct backend **be)
 	return -ENOMEM;
 }
 
+static const char *words_of_dial(const void *arg, int rc)
+{
+	return dial_words(((const struct gate_target *)arg)->config, rc);
+}
+
 static void target_setup(struct gate *g, struct gate_target *gt)
 {
 	target_init(gt->t, &(struct target_setup){
 		.name = gt->config->name,
 		.address = gt->config->addr.text,
 		.dial = dial,
+		.words = words_of_dial,
 		.arg = gt,
 		.run_on_disconnect = gt->config->on_disconnect == ON_DISCONNECT_RUN,
 		.max_clients = gt->config->max_clients,

@@ -4,12 +4,14 @@
 #include "proxy/explain.h"
 #include "proxy/learned.h"
 #include "proxy/loop.h"
+#include "proxy/ls.h"
 #include "proxy/options.h"
 #include "proxy/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -103,12 +105,25 @@ static int on_text(struct options *o)
 	return fputs(o->text, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int on_ls(struct options *o)
+{
+	int n = ls_print(stdout);
+
+	(void)o;
+	if (n < 0)
+		return fail(strerror(-n));
+	if (!n)
+		fputs("kdgate: no serial ports are here\n", stderr);
+	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static int (*const commands[OPTIONS_MODES])(struct options *) = {
 		[OPTIONS_RUN] = on_run,         [OPTIONS_SERVE] = on_serve, [OPTIONS_CHECK] = on_check,
 		[OPTIONS_EXPLAIN] = on_explain, [OPTIONS_HELP] = on_text,   [OPTIONS_VERSION_TEXT] = on_text,
 		[OPTIONS_LEARNED] = on_learned, [OPTIONS_DECODE] = on_decode,
+		[OPTIONS_LS] = on_ls,
 	};
 	char why[CONFIG_WHY];
 	struct options o;

@@ -16,7 +16,8 @@
 
 enum { GIVEN_MAX = 256, FOUND_WHAT = 384 };
 enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN,
-       LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE };
+       LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, LS = 1 << OPTIONS_LS,
+       ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE | LS };
 
 struct given {
 	const struct option_row *row;
@@ -248,7 +249,7 @@ static const struct command {
 	{ "serve", OPTIONS_SERVE, true },
 	{ "check", OPTIONS_CHECK, true },
 	{ "explain", OPTIONS_EXPLAIN, true },
-	{ "ls", OPTIONS_RUN, false },
+	{ "ls", OPTIONS_LS, true },
 	{ "connect", OPTIONS_RUN, false },
 	{ "ctl", OPTIONS_RUN, false },
 	{ "decode", OPTIONS_DECODE, true },
@@ -358,6 +359,7 @@ static int check_modes(struct parse *p)
 		[OPTIONS_EXPLAIN] = { "kdgate explain", "kdgate explain" },
 		[OPTIONS_LEARNED] = { "kdgate explain --recording", "kdgate explain" },
 		[OPTIONS_DECODE] = { "kdgate decode", "kdgate decode" },
+		[OPTIONS_LS] = { "kdgate ls", "kdgate ls" },
 	};
 
 	for (size_t i = 0; i < p->given_n; i++)
@@ -380,6 +382,7 @@ static int check_most(struct parse *p, int words, char **word)
 		[OPTIONS_EXPLAIN] = { INT_MAX, NULL },
 		[OPTIONS_LEARNED] = { 1, "no packets beside a recording" },
 		[OPTIONS_DECODE] = { 2, "one capture" },
+		[OPTIONS_LS] = { 1, "options only" },
 	};
 	int most = modes[p->o->mode].most;
 
@@ -394,7 +397,7 @@ static int check_words(struct parse *p, int words, char **word)
 		return config_refuse(p->why, p->why_size, "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help");
 	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
 		return config_refuse(p->why, p->why_size,
-				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, or PROTOCOL+LINK:ADDRESS, "
+				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, ls, or PROTOCOL+LINK:ADDRESS, "
 				     "such as rsp+tcp:127.0.0.1:1234",
 				     word[0]);
 	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
@@ -521,11 +524,18 @@ static int parse_learned(struct parse *p, int words, char **word)
 	return apply(p);
 }
 
+static int parse_ls(struct parse *p, int words, char **word)
+{
+	(void)words, (void)word;
+	return apply(p);
+}
+
 static int parse_mode(struct parse *p, int words, char **word)
 {
 	static int (*const modes[])(struct parse *, int, char **) = {
 		[OPTIONS_RUN] = parse_run,         [OPTIONS_SERVE] = parse_file_mode,  [OPTIONS_CHECK] = parse_file_mode,
 		[OPTIONS_EXPLAIN] = parse_explain, [OPTIONS_LEARNED] = parse_learned, [OPTIONS_DECODE] = parse_decode,
+		[OPTIONS_LS] = parse_ls,
 	};
 	int rc = check_modes(p);
 

@@ -17,6 +17,7 @@ static const char general[] =
 	"  kdgate explain --policy NAME PACKET...        which rule decides on a packet, and why\n"
 	"  kdgate explain --recording FILE               the smallest policy that a recorded session needs\n"
 	"  kdgate decode FILE                            a recording, packet by packet, in words\n"
+	"  kdgate ls                                     the serial ports that are here\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
 	"\n"
 	"TARGET is PROTOCOL+LINK:ADDRESS. PROTOCOL: rsp, a GDB stub; kgdb, Linux's, on the wire of its console.\n"
@@ -90,6 +91,11 @@ static const char decode[] =
 	"\n"
 	"Prints a recording of --record, or a capture (pcap, pcapng) of RSP over TCP, packet by packet, in words.\n";
 
+static const char ls[] =
+	"kdgate ls\n"
+	"\n"
+	"Prints the serial ports that are here, each as a TARGET, and what keeps this user from opening it.\n";
+
 const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_RUN] = general,
 	[OPTIONS_SERVE] = serve,
@@ -97,4 +103,5 @@ const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_EXPLAIN] = explain,
 	[OPTIONS_LEARNED] = explain,
 	[OPTIONS_DECODE] = decode,
+	[OPTIONS_LS] = ls,
 };

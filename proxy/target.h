@@ -37,6 +37,7 @@ struct target_setup {
 	const char *name;                        /* borrowed, as are the rest */
 	const char *address;                     /* for people */
 	int (*dial)(void *arg, struct backend **be); /* 0, or -errno: not now */
+	const char *(*words)(const void *arg, int rc); /* what such a failure of dial means, for people; NULL: what errno says */
 	void *arg;
 	bool run_on_disconnect;
 	unsigned max_clients;                    /* at most TARGET_SLOTS */

@@ -172,12 +172,18 @@ static void put_note(struct target_cache *c, struct note n, struct span bytes)
 		c->notes[c->notes_n++] = n;
 }
 
+/* An error with words may be no answer of the target's, but what is said where there was none: the next try may do. */
+static bool is_final(const struct rsp_reply *reply)
+{
+	return reply->kind != RSP_REPLY_ERROR || !reply->bytes.len;
+}
+
 void target_cache_keep(struct target *t, const struct rsp_reply *reply)
 {
 	enum rsp_op op = t->cmd.op;
 	bool one = op == RSP_OP_REG_READ, said = reply->kind != RSP_REPLY_ERROR && reply->kind != RSP_REPLY_UNSUPPORTED;
 
-	if (!t->cache || (!one && op != RSP_OP_REGS_READ && op != RSP_OP_THREAD_EXTRA))
+	if (!t->cache || !is_final(reply) || (!one && op != RSP_OP_REGS_READ && op != RSP_OP_THREAD_EXTRA))
 		return;
 	put_note(t->cache, (struct note){ .op = op, .thread = t->cmd.thread.tid, .num = one ? t->cmd.num[0] : 0, .kind = reply->kind,
 	                                  .code = reply->code }, said ? reply->bytes : (struct span){ 0 });
@@ -211,10 +217,9 @@ static const struct tdesc_reg *reg_of(const struct target *t, uint64_t num)
 	return d && num <= TDESC_NUM_MAX ? tdesc_reg(d, (unsigned)num) : NULL;
 }
 
-static bool tell_bytes(struct session *s, enum rsp_reply_kind kind, struct span bytes)
+static void tell(struct session *s, const struct rsp_reply *reply)
 {
-	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &(struct rsp_reply){ .kind = kind, .bytes = bytes } });
-	return true;
+	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = reply });
 }
 
 static bool tell_note(struct target_cache *c, struct session *s, const struct note *n)
@@ -222,7 +227,7 @@ static bool tell_note(struct target_cache *c, struct session *s, const struct no
 	struct rsp_reply reply = { .kind = n->kind, .code = n->code, .bytes = bytes_of(c, n) };
 
 	c->counts.answers++;
-	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &reply });
+	tell(s, &reply);
 	return true;
 }
 
@@ -230,13 +235,16 @@ static bool tell_register(struct target *t, struct session *s)
 {
 	struct target_cache *c = t->cache;
 	const struct note *n = find(c, RSP_OP_REG_READ, s->cmd.thread.tid, s->cmd.num[0]);
-	struct span digits;
+	struct rsp_reply reply = { .kind = RSP_REPLY_REGS };
 
 	if (n)
 		return tell_note(c, s, n);
-	digits = digits_of(c, find(c, RSP_OP_REGS_READ, s->cmd.thread.tid, 0), reg_of(t, s->cmd.num[0]));
-	c->counts.answers += digits.len > 0;
-	return digits.len && tell_bytes(s, RSP_REPLY_REGS, digits);
+	reply.bytes = digits_of(c, find(c, RSP_OP_REGS_READ, s->cmd.thread.tid, 0), reg_of(t, s->cmd.num[0]));
+	if (!reply.bytes.len)
+		return false;
+	c->counts.answers++;
+	tell(s, &reply);
+	return true;
 }
 
 /* One that asks for a register asks for the next one too: lldb does, one by one. */
@@ -315,17 +323,18 @@ static void say_known(struct target_cache *c, struct fetch *f, struct session *s
 }
 
 /* Its end, or where it cannot go on. */
-static void say_end(const struct fetch *f, struct session *s, unsigned code)
+static void say_end(const struct fetch *f, struct session *s, const struct rsp_reply *error)
 {
-	struct rsp_reply end = { .kind = f->told ? RSP_REPLY_BYTES : RSP_REPLY_ERROR, .code = code };
+	static const struct rsp_reply end = { .kind = RSP_REPLY_BYTES };
 
-	session_tell(s, SESSION_REPLY, &(struct session_news){ .reply = &end });
+	tell(s, f->told ? &end : error);
 }
 
 static bool tell_memory(struct target *t, struct session *s)
 {
 	struct target_cache *c = t->cache;
-	const struct failure *failure = NULL;
+	struct rsp_reply error = { .kind = RSP_REPLY_ERROR };
+	const struct failure *failure;
 	struct fetch f;
 
 	if (c->physical || !begin(t, s, &f))
@@ -334,10 +343,11 @@ static bool tell_memory(struct target *t, struct session *s)
 		failure = fails(c, &f);
 		if (!failure)
 			return false;
+		error.code = failure->code;
 	}
 	session_tell(s, SESSION_TAKEN, NULL);
 	say_known(c, &f, s);
-	say_end(&f, s, failure ? failure->code : 0);
+	say_end(&f, s, &error);
 	c->counts.told += f.told;
 	return true;
 }
@@ -428,20 +438,27 @@ static bool goes_on(struct target *t, const struct rsp_cmd *cmd)
 	return true;
 }
 
-/* true: the register itself is asked for. */
-static bool after_whole_file(struct target *t, struct session *s)
+static bool ask_register(struct target *t, struct session *s)
 {
 	struct rsp_cmd cmd;
 
-	t->cache->fetch.on = false;
-	if (!s || tell_register(t, s))
-		return false;
 	rsp_cmd_make(&cmd, "p");
 	cmd.num[0] = s->cmd.num[0];
 	cmd.thread = s->cmd.thread;
 	if (goes_on(t, &cmd))
 		return true;
 	session_error(s, "kdgate: the target cannot be asked that");
+	return false;
+}
+
+/* true: the register itself is asked for. */
+static bool after_whole_file(struct target *t, struct session *s)
+{
+	t->cache->fetch.on = false;
+	if (s && !is_final(&t->news.reply))
+		tell(s, &t->news.reply);
+	else if (s && !tell_register(t, s))
+		return ask_register(t, s);
 	return false;
 }
 
@@ -466,17 +483,16 @@ static bool after_read(struct target *t, struct session *s)
 {
 	struct fetch *f = &t->cache->fetch;
 	const struct rsp_reply *reply = &t->news.reply;
-	bool error = reply->kind != RSP_REPLY_BYTES;
 
-	if (!error)
+	if (reply->kind == RSP_REPLY_BYTES)
 		take_bytes(t->cache, s, reply->bytes);
 	if (s && ask_again(t, s))
 		return true;
 	f->on = false;
-	if (error && !f->at && f->gap.n == f->gap.need)
+	if (reply->kind == RSP_REPLY_ERROR && is_final(reply) && !f->at && f->gap.n == f->gap.need)
 		note_failure(t->cache, f, reply->code);
 	if (s)
-		say_end(f, s, error ? reply->code : EFAULT);
+		say_end(f, s, reply);
 	return false;
 }
 

@@ -69,17 +69,19 @@ static void redial_later(struct target *t, uint64_t now)
 static int dial(struct target *t, uint64_t now)
 {
 	int rc = target_docs_init(t);
+	const char *words;
 
 	rc = rc ? rc : target_cache_init(t);
 	rc = rc ? rc : t->setup.dial(t->setup.arg, &t->be);
-
 	if (rc == 0) {
 		*t->be->ops->guard(t->be) = t->guard;
 		return 0;
 	}
-	if (strcmp(t->why, strerror(-rc)))
-		log_line(LOG_LEVEL_WARNING, "%s: cannot reach the target at %s: %s; trying again", t->setup.name, t->setup.address, strerror(-rc));
-	snprintf(t->why, sizeof t->why, "%s", strerror(-rc));
+	words = t->setup.words ? t->setup.words(t->setup.arg, rc) : NULL;
+	words = words ? words : strerror(-rc);
+	if (strcmp(t->why, words))
+		log_line(LOG_LEVEL_WARNING, "%s: cannot reach the target at %s: %s; trying again", t->setup.name, t->setup.address, words);
+	snprintf(t->why, sizeof t->why, "%s", words);
 	redial_later(t, now);
 	return rc;
 }

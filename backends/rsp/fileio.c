@@ -25,7 +25,8 @@ static bool take_write(struct fileio *f, struct cursor *c)
 	f->ptr = hex_number(c, 16);
 	c->bad |= !cursor_skip(c, ',');
 	len = hex_number(c, 16);
-	f->len = len < FILEIO_TEXT ? (size_t)len : FILEIO_TEXT;
+	len = len < FILEIO_TEXT ? len : FILEIO_TEXT;
+	f->len = (size_t)(len < UINT64_MAX - f->ptr ? len : UINT64_MAX - f->ptr); /* memory has an end */
 	return cursor_done(c) && (fd == FD_OUT || fd == FD_ERR);
 }
 

@@ -149,10 +149,16 @@ static int on_again(struct wire *w)
 	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends the same packet again and again") : 0;
 }
 
+/* Of a stub that acknowledges nothing, whatever comes while it is asked is its answer. */
+static bool expects(const struct wire *w)
+{
+	return w->expects || (!w->acks && w->resend_at != NEVER);
+}
+
 static int on_acked_packet(struct wire *w, uint64_t now)
 {
 	struct span body = buf_span(&w->framer.body);
-	bool text = is_text(body), again = !text && heard_again(w, body) && !w->expects;
+	bool text = is_text(body), again = !text && heard_again(w, body) && !expects(w);
 
 	w->owed = '+';
 	if (again)
@@ -179,6 +185,7 @@ static int on_ack(struct wire *w)
 {
 	if (w->left.len || !w->packet)
 		return 0;
+	w->acks = true;
 	w->expects = w->expects || w->resend_at != NEVER;
 	w->resend_at = NEVER;
 	return 0;

@@ -28,6 +28,7 @@ struct wire {
 	char owed;         /* + or - for the last packet; 0: nothing */
 	unsigned naks;     /* since the last good packet, either way */
 	bool packet;       /* tx is one: a + is due */
+	bool acks;         /* it has acknowledged something */
 	bool expects;      /* it was acknowledged, or a break was sent: what comes next is its answer */
 	uint64_t resend_at; /* NEVER: it has not gone, or was acknowledged */
 	unsigned resends;  /* of what is in tx, because no + came */

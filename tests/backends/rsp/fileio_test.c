@@ -68,6 +68,10 @@ static void test_console(void **state)
 	assert_true(f.text);
 	assert_int_equal(fileio_request(&f, &out), 0);
 	assert_true(span_is(buf_span(&out), "mffffffff81000000,200")); /* no more than it may have */
+	buf_reset(&out, 0);
+	assert_int_equal(take("Fwrite,1,fffffffffffffff0,20", 28, 1), 0);
+	assert_int_equal(fileio_request(&f, &out), 0);
+	assert_true(span_is(buf_span(&out), "mfffffffffffffff0,f")); /* nor than there is */
 
 	assert_int_equal(buf_init(&body, 64), 0);
 	assert_int_equal(buf_put_text(&body, "68690a"), 0);

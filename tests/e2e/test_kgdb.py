@@ -1,0 +1,241 @@
+"""test_kgdb.py - a real Linux kernel with KGDB on the wire of its console: stock gdb and lldb, the console meanwhile, and what goes wrong."""
+import re
+import socket
+import time
+
+import debuggers
+import gate as gate_module
+import kgdb
+import pytest
+
+pytestmark = [pytest.mark.gated, pytest.mark.seconds(180)]
+CALL = "__x64_sys_newuname"   # the guest calls it five times a second
+
+
+class Board:
+    """A kernel and a kdgate on its one wire."""
+
+    def __init__(self, options=(), **how):
+        self.vm = kgdb.Kgdb(link=how.pop("link", "telnet"), **how).boot()
+        place = {"telnet": f"telnet:127.0.0.1:{self.vm.telnet_port}", "unix": f"unix:{self.vm.serial}", "pty": f"serial:{self.vm.serial}"}
+        self.gate = gate_module.Gate(self.vm.serial, ("full", "observe"), on_disconnect="run")
+        self.gate.target = f"kgdb+{place[self.vm.link]}"
+        self.console_path, self.look_path = self.gate.dir / "console.sock", self.gate.dir / "look.sock"
+        self.gate.options = ["--console", f"unix:{self.console_path}", "--policy", "full", "--console", f"unix:{self.look_path}", "--policy", "observe",
+                             "--console-log", str(self.gate.dir / "console.log"), "--trace", *options]
+        self.gate.start()
+
+    def wait_met(self, seconds=30):
+        gate_module.until(lambda: "target found" in self.gate.log(), "the kernel to be met", seconds)
+
+    def gdb(self):
+        g = debuggers.Gdb(self.vm.vmlinux)
+        text = g.attach(self.gate.address("full"), 60)
+        assert "Remote debugging using" in text and "rror" not in text, text
+        return g
+
+    def console(self, path=None):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(str(path or self.console_path))
+        s.settimeout(10)
+        return s
+
+    def close(self):
+        try:
+            self.gate.stop()
+            assert not self.gate.complaints()
+        finally:
+            print(f"--- kdgate's log\n{self.gate.log()[-6000:]}")
+            self.gate.close()
+            self.vm.stop()
+
+
+@pytest.fixture
+def board():
+    """board(options, link=...): made when asked for, and left."""
+    boards = []
+
+    def make(*options, **how):
+        boards.append(Board(options, **how))
+        return boards[-1]
+
+    yield make
+    for b in boards:
+        b.close()
+
+
+@pytest.fixture(scope="module")
+def lab():
+    b = Board()
+    b.wait_met()
+    yield b
+    b.close()
+
+
+def hear(s, pattern, seconds=20):
+    """Reads a console until the pattern; all of it."""
+    got, end = b"", time.monotonic() + seconds
+    while not re.search(pattern, got):
+        assert time.monotonic() < end, f"no {pattern!r} on the console: {got[-500:]!r}"
+        try:
+            more = s.recv(65536)
+        except TimeoutError:
+            continue
+        assert more, f"the console was closed: {got[-500:]!r}"
+        got += more
+    return got
+
+
+def runs(vm, beats=2, seconds=30):
+    before = vm.beats()
+    gate_module.until(lambda: vm.beats() >= before + beats, "the kernel to run", seconds)
+
+
+def test_gdb_finds_it_running_and_leaves_it_so(lab):
+    runs(lab.vm)
+    with lab.gdb() as g:
+        assert "kgdb_breakpoint" in g.ask("bt 3")
+        assert "kthreadd" in g.ask("info threads", 60)
+        assert "swapper/0" in g.ask("print init_task.comm")
+        g.ask("detach")
+    runs(lab.vm)
+    with lab.gdb() as g:                  # again
+        assert g.value("$rip") == g.value("&kgdb_breakpoint") + 11 or "kgdb" in g.ask("info symbol $pc")
+        g.ask("detach")
+    runs(lab.vm)
+
+
+def test_gdb_breaks_in_a_system_call_and_steps(lab):
+    with lab.gdb() as g:
+        g.ask(f"break *{CALL}")
+        assert "Breakpoint 1," in g.ask("continue", 40)
+        assert g.value("$rip") == g.value(f"&{CALL}")
+        assert "do_syscall_64" in g.ask("bt 6")
+        g.ask("stepi")
+        assert g.value("$rip") != g.value(f"&{CALL}")
+        assert "Breakpoint 1," in g.ask("continue", 40)    # and again, off its own breakpoint
+        g.ask("delete")
+        g.ask("detach")
+    runs(lab.vm)
+
+
+def test_ctrl_c_and_the_console_meanwhile(lab):
+    console = lab.console()
+    with lab.gdb() as g:
+        g.start("continue")
+        runs(lab.vm)
+        console.sendall(b"echo answer-$((6*7))\r")
+        text = hear(console, rb"answer-42")
+        assert b"$T" not in text and not re.search(rb"\$[^#]*#[0-9a-f]{2}", text), text
+        g.interrupt()
+        g.hear(r"received signal", 30)
+        assert "sysrq_handle_dbg" in g.ask("bt 3")
+        assert "$T" not in g.text and "answer-42" not in g.text
+        g.ask("detach")
+    runs(lab.vm)
+    console.close()
+
+
+def test_lldb_stands_on_the_breakpoint_and_steps_from_it(lab):
+    out = debuggers.lldb(lab.gate.address("full"), f"breakpoint set -n {CALL}", "continue", "register read rip", f"image lookup -s {CALL}", "thread step-inst",
+                         "register read rip", "bt 3", "breakpoint delete -f", "detach", symbols=lab.vm.vmlinux, seconds=120)
+    assert "stop reason = breakpoint 1.1" in out, out
+    rips = [int(x, 16) for x in re.findall(r"rip = (0x[0-9a-f]+)", out)]
+    at = int(re.search(r"address = (0x[0-9a-f]+)", out)[1], 16)
+    assert rips[0] == at and at < rips[1] < at + 16, out
+    runs(lab.vm)
+
+
+def test_who_may_not_type_only_reads(lab):
+    look = lab.console(lab.look_path)
+    look.sendall(b"echo never\r")
+    text = hear(look, rb"does not allow typing")
+    assert b"echo never" not in text + hear(look, rb"beat \d+")
+    look.close()
+
+
+def requests(text):
+    """What was asked of the kernel's stub: g, p and m go there alone in this form; clients are asked with gdb's own x."""
+    return re.findall(r"^\d+\.\d+ #\d+ > \+?\$([gpm][0-9a-f,]*)#", text, re.M)
+
+
+def test_what_was_read_is_not_asked_for_again(lab):
+    with lab.gdb() as g:
+        look = ("bt", "info registers", "x/64i $pc")
+        first = [g.ask(x) for x in look]
+        mark = len(lab.gate.log())
+        g.ask("maintenance flush register-cache")
+        g.ask("maintenance flush dcache")
+        assert [g.ask(x) for x in look] == first
+        assert re.search(r"^\d+\.\d+ #\d+ < .*\$(?:g|p|m|x)", lab.gate.log()[mark:], re.M), "gdb did not even ask"
+        assert not requests(lab.gate.log()[mark:])
+        g.ask("detach")
+    runs(lab.vm)
+
+
+def test_the_log_has_the_console_with_times(lab):
+    text = (lab.gate.dir / "console.log").read_text()
+    assert re.search(r"^\d{4}-\d\d-\d\dT[\d:.]+Z beat \d+$", text, re.M), text[-500:]
+    assert "\x1b" not in text and "\r" not in text
+
+
+def test_a_kernel_that_is_dead_is_told_and_found_again(board):
+    b = board()
+    b.wait_met()
+    with b.gdb() as g:
+        g.start("continue")
+        runs(b.vm)
+        b.vm.qmp("stop")
+        g.interrupt()
+        g.hear(r"the kernel does not answer BREAK and g", 40)
+        b.vm.qmp("cont")
+        g.interrupt()
+        g.hear(r"received signal", 60)
+        g.ask("detach")
+    runs(b.vm)
+
+
+def test_a_reboot_under_an_attached_debugger(board):
+    b = board()
+    b.wait_met()
+    with b.gdb() as g:
+        g.start("continue")
+        runs(b.vm)
+        b.vm.reboot()
+        g.hear(r"seems to have booted again", 40)
+        g.interrupt()
+        g.hear(r"received signal", 40)
+        assert "kgdb_breakpoint" in g.ask("bt 2")
+        g.ask("detach")
+    runs(b.vm)
+
+
+def test_a_kernel_that_waits_at_boot(board):
+    b = board(wait=True)
+    b.wait_met()
+    time.sleep(1)
+    assert b.vm.stands(), "nobody told it to run"
+    with b.gdb() as g:
+        assert "kgdb" in g.ask("bt 4")
+        g.ask("detach")
+    gate_module.until(lambda: b.vm.beats() > 2, "the kernel to boot on", 60)
+
+
+def test_a_line_without_break_says_so(board):
+    b = board(link="unix")
+    with debuggers.Gdb(b.vm.vmlinux) as g:
+        assert "away" in g.attach(b.gate.address("full"), 60)
+    runs(b.vm)
+
+
+def test_a_break_in_that_is_typed(board):
+    b = board("--break-in", "echo g > /proc/sysrq-trigger", link="unix")
+    b.wait_met()
+    with b.gdb() as g:
+        assert "write_sysrq_trigger" in g.ask("bt 8")
+        g.start("continue")
+        runs(b.vm)
+        g.interrupt()
+        g.hear(r"received signal", 40)
+        g.ask("detach")
+    runs(b.vm)
