@@ -1,5 +1,6 @@
-# What the generic rule for unit tests cannot know. Included by the Makefile.
+# What the generic rules for tests cannot know. Included by the Makefile.
 $(BUILD)/tests/proxy/alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
+$(BUILD)/tests/fuzz/backend_fuzz: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=ioctl,--wrap=fstat,--wrap=open,--wrap=sp_get_port_by_name,--wrap=sp_open
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=sp_set_config,--wrap=sp_close,--wrap=sp_free_port
 

@@ -278,12 +278,16 @@ static bool is_binary(const struct rsp_reply *r)
 	return r->kind == RSP_REPLY_CHUNK || r->kind == RSP_REPLY_FILE || (r->kind == RSP_REPLY_BYTES && cmd.op == RSP_OP_MEM_READ_BIN);
 }
 
-/* An error is told in few words, or none; and what gdb would take for text, or for a file of its own, as something else. */
+/* An error is told in few words, or none; and what gdb would take for text, for a file of its own, or wait on, as something else. */
 static bool reads_otherwise(const struct rsp_reply *a, const struct rsp_reply *b)
 {
 	if (a->kind == RSP_REPLY_ERROR)
 		return b->kind == (cmd.op == RSP_OP_THREAD_EXTRA ? RSP_REPLY_UNSUPPORTED : RSP_REPLY_ERROR);
-	return a->kind == RSP_REPLY_UNSUPPORTED && !strcmp(cmd.spec->name, "vFile:open:") && b->kind == RSP_REPLY_FILE && b->result == -1;
+	if (a->kind != RSP_REPLY_UNSUPPORTED)
+		return false;
+	if (cmd.op == RSP_OP_REGS_READ)
+		return b->kind == RSP_REPLY_ERROR;
+	return !strcmp(cmd.spec->name, "vFile:open:") && b->kind == RSP_REPLY_FILE && b->result == -1;
 }
 
 static bool same(const struct rsp_reply *a, const struct rsp_reply *b)
