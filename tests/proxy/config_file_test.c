@@ -157,7 +157,7 @@ static const struct {
 	{ "target: { t: {\n connect = \"kd+serial:/dev/x\" " LISTEN("stdio"),
 	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
-	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, listen" },
+	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, break_in, console_log, console_to_debugger, listen, console" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },
 	{ T "max_clients = \"lots\"\n" LISTEN("stdio"), "f:3: max_clients is of another kind; expected max_clients = NUMBER" },
 	{ T "max_clients = 257\n" LISTEN("stdio"), "f:3: \"257\" is no number of clients; expected 1 to 256" },
