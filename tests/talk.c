@@ -11,7 +11,7 @@
  *   T got packet packet | T got nothing              what it was asked since the last such line
  *   T runs | T stands
  *   P NAME: rule                                     a rule for a policy of that name
- *   kdgate lets it run|stand | kdgate ends | kdgate has ended
+ *   kdgate lets it run|stand | kdgate ends | kdgate has ended | kdgate keeps nothing   keeps: before anybody has dialled
  *   wait 5s | wait 250ms */
 #include "tests/stage.h"
 
@@ -320,6 +320,10 @@ static void target_line(struct talk *t, const char *line)
 
 static void gate_line(struct talk *t, const char *line)
 {
+	if (!strcmp(line, "keeps nothing")) {
+		t->g->t.setup.no_cache = true;
+		return;
+	}
 	settle(t);
 	if (!strcmp(line, "lets it run") || !strcmp(line, "lets it stand"))
 		t->g->t.setup.run_on_disconnect = !strcmp(line, "lets it run");

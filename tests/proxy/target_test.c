@@ -223,7 +223,7 @@ static void meets(const char *policy)
 	assert_int_equal(stage_join(&g, 0, policy_builtin(policy)), 0);
 	assert_string_equal(ask(0, "?"), "T05thread:1;");
 	assert_string_equal(ask(0, "QStartNoAckMode"), "OK");
-	assert_string_equal(ask(0, "m0,1"), "00"); /* the thread is selected */
+	assert_string_equal(ask(0, "m2000,1"), "00"); /* the thread is selected */
 }
 
 static void forge(const struct forgery *f)
