@@ -101,7 +101,8 @@ static void set_pc(struct peer_stub *p, uint64_t pc)
 		p->regs[p->thread][PC_AT + i] = (uint8_t)(pc >> (8 * i));
 }
 
-static const char lists[] = ";qXfer:libraries:read+;qXfer:libraries-svr4:read+;qXfer:threads:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;qXfer:auxv:read+";
+static const char lists[] =
+	";qXfer:libraries:read+;qXfer:libraries-svr4:read+;qXfer:threads:read+;qXfer:exec-file:read+;qXfer:siginfo:read+;qXfer:auxv:read+";
 
 /* What each packet does; the cursor stands behind its name. */
 static void on_supported(struct peer_stub *p, struct cursor *c)

@@ -13,7 +13,8 @@
 #define HEAD "<?xml version=\"1.0\"?>\\n"
 #define SVR4 "qXfer:libraries-svr4:read::"
 #define SVR4_OF(name)                                                                                                     \
-	HEAD "<library-list-svr4 version=\"1.0\" main-lm=\"0x1\">\\n  <library name=\"" name "\" lm=\"0x2\" l_addr=\"0x3\" l_ld=\"0x4\"/>\\n</library-list-svr4>\\n"
+	HEAD "<library-list-svr4 version=\"1.0\" main-lm=\"0x1\">\\n  <library name=\"" name "\""   \
+	" lm=\"0x2\" l_addr=\"0x3\" l_ld=\"0x4\"/>\\n</library-list-svr4>\\n"
 #define NOWHERE SVR4_OF("/nonexistent/libc.so.6")
 #define SOMEWHERE SVR4_OF("/lib/x86_64/libc.so.6")
 #define FETCH "qXfer:libraries-svr4:read::0,7c qXfer:libraries-svr4:read::7c,7c"

@@ -333,7 +333,8 @@ static void registers_of_one_name(void **state)
 	assert_int_equal(tdesc_g_offset(&t, 2), 2);
 	assert_true(odd("<target><feature name='f'>" REG("a") "</feature><feature name='g'>" REG("a") "</feature></target>"));
 	assert_true(odd("<target><feature name='f'>" REG("") REG("b") REG("") "</feature></target>"));
-	assert_true(odd("<target><feature name='f'><reg name='z' bitsize='8' regnum='9'/>" REG("y") "<reg name='z' bitsize='16' regnum='3'/></feature></target>"));
+	assert_true(odd("<target><feature name='f'><reg name='z' bitsize='8' regnum='9'/>" REG("y")
+			"<reg name='z' bitsize='16' regnum='3'/></feature></target>"));
 	assert_false(odd("<target><feature name='f'>" REG("a") REG("A") REG("aa") REG("a ") "</feature></target>"));
 	assert_false(odd("<target><feature name='f'>" REG("a") "</feature></target>"));
 	assert_false(odd("<target/>"));

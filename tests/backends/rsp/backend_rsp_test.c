@@ -497,7 +497,8 @@ static void unasked(void **state)
 	static const char *const v[][2] = {
 		{ "OK", "unasked: a packet that nobody asked for: OK" }, { "m1\033[2J", "unasked: a packet that nobody asked for: m1\\x1b[2J" },
 		{ "Fopen,1/2,0,0", "unasked: a packet that nobody asked for: Fopen,1/2,0,0" }, { "O41", "unasked: a packet that nobody asked for: O41" },
-		{ "T05thread:1;", "stop: a stop that is none now: T05thread:1;" }, { "S05", "stop: a stop that is none now: S05" }, { "", "unasked: a packet that nobody asked for: " },
+		{ "T05thread:1;", "stop: a stop that is none now: T05thread:1;" }, { "S05", "stop: a stop that is none now: S05" },
+		{ "", "unasked: a packet that nobody asked for: " },
 	};
 
 	(void)state;

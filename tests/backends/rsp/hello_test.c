@@ -285,7 +285,8 @@ static void descriptions_that_are_noted(void **state)
 
 static void memory_maps_that_are_noted(void **state)
 {
-	static const char overlap[] = "l<memory-map><memory type=\"ram\" start=\"0\" length=\"2\"/><memory type=\"rom\" start=\"1\" length=\"1\"/></memory-map>";
+	static const char overlap[] =
+		"l<memory-map><memory type=\"ram\" start=\"0\" length=\"2\"/><memory type=\"rom\" start=\"1\" length=\"1\"/></memory-map>";
 	static const char *const v[][2] = {
 		{ "", NULL }, { "E01", NULL }, { "m", "a piece of a document makes no sense" }, { "l<memory-map/>", NULL },
 		{ "l", "the memory map is not as it should be" }, { overlap, "the memory map is not as it should be" },

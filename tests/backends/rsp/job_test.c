@@ -404,7 +404,8 @@ static void documents(void **state)
 	is_document(DOES("qXfer:exec-file:read:1:0,ff", "qXfer:exec-file:read:1:0,1c", "l/bin/x"), "/bin/x");
 	is_document(DOES("qXfer:exec-file:read::0,ff", "qXfer:exec-file:read::0,1c", "l"), "");
 	is_document(DOES("qXfer:threads:read::0,ff", "qXfer:threads:read::0,1c", "ma}]}\003b", "qXfer:threads:read::4,1c", "lz"), "a}#bz");
-	is_document(DOES("qXfer:auxv:read::0,ff", "qXfer:auxv:read::0,1c", "m}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]", "qXfer:auxv:read::1c,1c", "l"),
+	is_document(DOES("qXfer:auxv:read::0,ff", "qXfer:auxv:read::0,1c",
+			 "m}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]}]", "qXfer:auxv:read::1c,1c", "l"),
 		    "}}}}}}}}}}}}}}}}}}}}}}}}}}}}");
 }
 
@@ -424,7 +425,8 @@ static void documents_that_cannot_be_had(void **state)
 /* What is no piece is not taken for one, and the right one may still come. */
 static void pieces_that_are_none(void **state)
 {
-	static const char *const bad[] = { "m", "x", "OK", "O41", "abc", "m0123456789abcdef0123456789abc", "l0123456789abcdef0123456789abc", "ma}", "T05", "mm}" };
+	static const char *const bad[] = { "m", "x", "OK", "O41", "abc", "ma}", "T05", "mm}", "m0123456789abcdef0123456789abc",
+		                           "l0123456789abcdef0123456789abc" };
 	struct rsp_reply r;
 
 	(void)state;

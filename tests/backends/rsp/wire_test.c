@@ -276,7 +276,8 @@ static void oddities(void **state)
 	} v[] = {
 		{ "+", 0 }, { "$OK#9a", 0 }, { "$O41#b4+$OK#9a", 0 }, { "$a$OK#9a", 0 }, { "a", WIRE_ODD_NOISE }, { "\r\n", WIRE_ODD_NOISE },
 		{ "\003", WIRE_ODD_NOISE }, { "%Stop:T05#00", WIRE_ODD_BADSUM }, { "%OK#9a", WIRE_ODD_NOTIFY }, { "-", WIRE_ODD_NAK },
-		{ "$OK#9b", WIRE_ODD_BADSUM }, { "$OK#9z", WIRE_ODD_BADSUM }, { "a%OK#9a-$OK#00$OK#9a", WIRE_ODD_NOISE | WIRE_ODD_NOTIFY | WIRE_ODD_NAK | WIRE_ODD_BADSUM },
+		{ "$OK#9b", WIRE_ODD_BADSUM }, { "$OK#9z", WIRE_ODD_BADSUM },
+		{ "a%OK#9a-$OK#00$OK#9a", WIRE_ODD_NOISE | WIRE_ODD_NOTIFY | WIRE_ODD_NAK | WIRE_ODD_BADSUM },
 	};
 	struct buf *body;
 
