@@ -80,7 +80,7 @@ void config_listener_init(struct config_listener *l, const struct config *c)
 
 void config_target_init(struct config_target *t)
 {
-	*t = (struct config_target){ .on_disconnect = ON_DISCONNECT_RUN, .max_clients = CLIENTS_USUAL };
+	*t = (struct config_target){ .on_disconnect = ON_DISCONNECT_RUN, .max_clients = CLIENTS_USUAL, .cache = true };
 }
 
 /* One of the words, which a NULL ends; the index goes to *out. */

@@ -334,6 +334,12 @@ static int text_max_clients(struct reading *r, const char *text)
 	return config_max_clients_text(r->target, text, WHAT(r));
 }
 
+static int text_cache(struct reading *r, const char *text)
+{
+	r->target->cache = !strcmp(text, "yes");
+	return 0;
+}
+
 static int text_console_log(struct reading *r, const char *text)
 {
 	return config_console_log_text(r->target, text, WHAT(r));
@@ -354,6 +360,7 @@ static const struct key target_keys[] = {
 	{ "connect", TEXT, .text = text_connect, .needed = true },
 	{ "on_disconnect", TEXT, .text = text_on_disconnect },
 	{ "max_clients", NUMBER, .text = text_max_clients },
+	{ "cache", YES_NO, .text = text_cache },
 	{ "break_in", TEXT, .text = text_break_in },
 	{ "console_log", TEXT, .text = text_console_log },
 	{ "console_to_debugger", YES_NO, .text = text_console_to_debugger },

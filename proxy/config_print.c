@@ -89,6 +89,8 @@ static void print_target(const struct config *c, const struct config_target *t, 
 	fprintf(to, "  is at %s\n", t->addr.text);
 	fprintf(to, "  takes at most %u client%s; when whoever controls it vanishes, it %s\n", t->max_clients, t->max_clients == 1 ? "" : "s",
 		t->on_disconnect == ON_DISCONNECT_RUN ? "runs on" : "stays as it is");
+	if (!t->cache)
+		fprintf(to, "  is asked again for what it has said already\n");
 	for (size_t i = 0; i < t->listeners_n; i++)
 		print_listener(c, &t->listeners[i], to);
 }

@@ -63,6 +63,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.arg = gt,
 		.run_on_disconnect = gt->config->on_disconnect == ON_DISCONNECT_RUN,
 		.max_clients = gt->config->max_clients,
+		.no_cache = !gt->config->cache,
 		.audit = &g->audit,
 		.sandbox = g->sandbox,
 		.console = gt->config->proto == PROTO_KGDB ? &gt->console : NULL,

@@ -150,6 +150,13 @@ static int take_max_clients(struct parse *p, const char *arg)
 	return config_max_clients_text(p->target, arg, p->what, sizeof p->what);
 }
 
+static int take_no_cache(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->target->cache = false;
+	return 0;
+}
+
 static int take_trace(struct parse *p, const char *arg)
 {
 	(void)arg;
@@ -227,6 +234,7 @@ static const struct option_row rows[] = {
 	{ "audit-failure", 0, true, RUN, take_audit_failure },
 	{ "on-disconnect", 0, true, RUN, take_on_disconnect },
 	{ "max-clients", 0, true, RUN, take_max_clients },
+	{ "no-cache", 0, false, RUN, take_no_cache },
 	{ "config", 'c', true, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
 	{ "secure", 0, false, RUN | SERVE, take_secure },
 	{ "sandbox", 0, true, RUN | SERVE, take_sandbox },

@@ -27,7 +27,7 @@ static int parse(struct config *c, const char *text, char why[CONFIG_WHY])
 
 static const char whole[] =
 	"audit = \"/var/log/kdgate/audit.jsonl\" audit_failure = \"stop\"; # to the end of the line\n"
-	"target: { dut1: { connect = \"rsp+tcp:127.0.0.1:1234\" on_disconnect = \"stay\", max_clients = 16\n"
+	"target: { dut1: { connect = \"rsp+tcp:127.0.0.1:1234\" on_disconnect = \"stay\", max_clients = 16 cache = false\n"
 	"  listen: ( { address = \"tcp:127.0.0.1:2345\"  policy = \"observe\" allow = [ \"user=root\", \"group=root policy=student\" ] },\n"
 	"  { address = \"unix:/run/kdgate/dut1.sock\" mode = \"0660\" group = \"root\" policy = \"student\" } ) }\n"
 	"/* one of\n more lines */ two: { connect = \"rsp+unix:/run/two\" listen: ( { address = \"stdio\" }, { address = \"tcp:[::1]:7\"\n"
@@ -59,6 +59,7 @@ static void test_whole(void **state)
 	assert_string_equal(t->addr.port, "1234");
 	assert_int_equal(t->on_disconnect, ON_DISCONNECT_STAY);
 	assert_int_equal(t->max_clients, 16);
+	assert_false(t->cache);
 	assert_int_equal(t->listeners_n, 2);
 	assert_int_equal(t->listeners[0].policy, 2);
 	assert_int_equal(t->listeners[0].allow.count, 2);
@@ -72,6 +73,7 @@ static void test_whole(void **state)
 	t = &c.targets[1];
 	assert_int_equal(t->on_disconnect, ON_DISCONNECT_RUN);
 	assert_int_equal(t->max_clients, 32);
+	assert_true(t->cache);
 	assert_int_equal(t->listeners[0].policy, 1);
 	assert_int_equal(t->listeners[0].addr.kind, ADDR_STDIO);
 	assert_int_equal(t->listeners[1].allow.entries[0].kind, ALLOW_ANYONE);
@@ -157,9 +159,10 @@ static const struct {
 	{ "target: { t: {\n connect = \"kd+serial:/dev/x\" " LISTEN("stdio"),
 	  "f:2: kd+serial:/dev/x: this version does not have the protocol kd yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD" },
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
-	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, break_in, console_log, console_to_debugger, listen, console" },
+	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, cache, break_in, console_log, console_to_debugger, listen, console" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },
 	{ T "max_clients = \"lots\"\n" LISTEN("stdio"), "f:3: max_clients is of another kind; expected max_clients = NUMBER" },
+	{ T "cache = \"no\"\n" LISTEN("stdio"), "f:3: cache is of another kind; expected cache = true or false" },
 	{ T "max_clients = 257\n" LISTEN("stdio"), "f:3: \"257\" is no number of clients; expected 1 to 256" },
 	{ T "max_clients = -1\n" LISTEN("stdio"), "f:3: \"-1\" is no number of clients; expected 1 to 256" },
 	{ T LISTEN("tcp:1"), "f:3: tcp:1 has no port; expected tcp:HOST:PORT, such as tcp:127.0.0.1:1234" },
@@ -609,7 +612,7 @@ static void test_print(void **state)
 		"sandbox: as much of one as this kernel has\n",
 		"-secure mode", "-recording", "-keep their directories",
 		"audit: to /var/log/kdgate/audit.jsonl; if that fails, kdgate stops\n",
-		"\ntarget dut1\n  is at rsp+tcp:127.0.0.1:1234\n  takes at most 16 clients; when whoever controls it vanishes, it stays as it is\n",
+		"\ntarget dut1\n  is at rsp+tcp:127.0.0.1:1234\n  takes at most 16 clients; when whoever controls it vanishes, it stays as it is\n  is asked again for what it has said already\n",
 		"  listens at tcp:127.0.0.1:2345; it lets in:\n    user=root: policy observe\n    group=root: policy student\n    nobody else\n",
 		"  listens at unix:/run/kdgate/dut1.sock, mode 0660, group root; it lets in:\n    only user root and the user kdgate runs as (",
 		"\npolicy full, built in, not used\n",

@@ -71,6 +71,7 @@ static void test_defaults(void **state)
 	assert_string_equal(policy_of(&l, 0), "debug");
 	assert_false(listener(&l, 0)->allow_given);
 	assert_int_equal(t->max_clients, 32);
+	assert_true(t->cache);
 	assert_int_equal(t->on_disconnect, ON_DISCONNECT_RUN);
 	assert_string_equal(l.o.config.audit, "");
 	assert_int_equal(l.o.config.audit_failure, AUDIT_FAILURE_CONTINUE);
@@ -160,10 +161,11 @@ static void test_everything(void **state)
 	const struct config_target *t;
 
 	(void)state;
-	good(&l, "--on-disconnect stay -v --max-clients=3 rsp+unix:/x --audit /a --audit-failure stop --trace --listen stdio");
+	good(&l, "--on-disconnect stay -v --no-cache --max-clients=3 rsp+unix:/x --audit /a --audit-failure stop --trace --listen stdio");
 	t = &l.o.config.targets[0];
 	assert_int_equal(t->on_disconnect, ON_DISCONNECT_STAY);
 	assert_int_equal(t->max_clients, 3);
+	assert_false(t->cache);
 	assert_string_equal(t->addr.path, "/x");
 	assert_string_equal(l.o.config.audit, "/a");
 	assert_int_equal(l.o.config.audit_failure, AUDIT_FAILURE_STOP);
@@ -301,6 +303,8 @@ static const struct {
 	{ "rsp+unix:/x -c", "-c needs a value after it; see kdgate --help" },
 	{ "serve -c a -c b", "--config is given a second time; expected one file" },
 	{ "serve --listen stdio", "--listen is not an option of kdgate serve; see kdgate serve --help" },
+	{ "serve --no-cache", "--no-cache is not an option of kdgate serve; see kdgate serve --help" },
+	{ "rsp+unix:/x --no-cache=1", "--no-cache=1 takes no value; see kdgate --help" },
 	{ "check --trace", "--trace is not an option of kdgate check; see kdgate check --help" },
 	{ "explain --policy none m0,1 --allow any", "--allow is not an option of kdgate explain; see kdgate explain --help" },
 	{ "explain --policy none", "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40" },
