@@ -21,8 +21,8 @@ e2e: ## stock debuggers on a real kernel
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 
-fuzz: $(FUZZ) ## every fuzz target for FUZZ_LONG seconds
-	FUZZ_RUNS=-1 FUZZ_SECONDS=$(FUZZ_LONG) $(PYTHON) tests/run.py fuzz
+fuzz: $(FUZZ) ## every fuzz target for FUZZ_LONG seconds; what they find is kept in build/fuzz, and gone on from there
+	FUZZ_RUNS=-1 FUZZ_SECONDS=$(FUZZ_LONG) FUZZ_KEEP=$(BUILD)/fuzz $(PYTHON) tests/run.py fuzz
 
 lint: ## text, documents, includes; clang-tidy, cppcheck, shellcheck where installed
 	scripts/lint

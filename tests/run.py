@@ -4,13 +4,14 @@
     run.py [unit] [fuzz] [python] [checks] [e2e]    all, when none is named
 
 unit    the cmocka programs of tests/**/*_test.c, under the address and undefined-behaviour sanitizers; a count for each case
-fuzz    every libFuzzer target, a bounded number of runs
+fuzz    every libFuzzer target, a bounded number of runs; with FUZZ_KEEP, a folder, what they find stays there, and each begins with it
 python  what pytest finds outside tests/e2e
 checks  the tree itself: includes, documents, text
 e2e     stock debuggers through kdgate; RUN_E2E_KDGATE names another program than build/kdgate
 """
 import collections
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
@@ -24,10 +25,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
 PYTHON = "/usr/bin/python3"
 JOBS = os.cpu_count() or 1
-UNIT_SECONDS, PYTEST_SECONDS, MAKE_SECONDS = 300, 2400, 1800
+UNIT_SECONDS, PYTEST_SECONDS, MAKE_SECONDS = 1200, 2700, 1800
 FUZZ_RUNS, FUZZ_SECONDS = int(os.environ.get("FUZZ_RUNS", 100000)), int(os.environ.get("FUZZ_SECONDS", 20))
+FUZZ_KEEP = os.environ.get("FUZZ_KEEP")
 
-Result = collections.namedtuple("Result", "name passed failed skipped output", defaults=("",))
+# more: what is said beside the counts; kept: files that were written for whoever looks into a failure
+Result = collections.namedtuple("Result", "name passed failed skipped output more kept", defaults=("", "", ()))
 
 
 def run(*command, seconds, **env):
@@ -73,16 +76,27 @@ def run_unit(source):
     return count_cmocka(name, code, text)
 
 
+def found_folder(name):
+    """What a fuzz target finds goes there."""
+    if not FUZZ_KEEP:
+        return tempfile.TemporaryDirectory(prefix="kdgate-fuzz-")
+    folder = ROOT / FUZZ_KEEP / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return contextlib.nullcontext(folder)
+
+
 def run_fuzz(source):
-    """Seeds, where the tree has some, are read; what is found goes to a folder that is thrown away."""
+    """Seeds, where the tree has some, are only read. An input that fails stays, also where the rest is thrown away."""
     name, program = f"fuzz {source.stem}", program_of(source)
     if not program.exists():
         return Result(name, 0, 1, 0, "was not built")
     seeds = [d for d in (source.parent / "corpus" / source.stem,) if d.is_dir()]
-    with tempfile.TemporaryDirectory(prefix="kdgate-fuzz-") as found:
+    with found_folder(source.stem) as found:
         code, text = run(program, f"-runs={FUZZ_RUNS}", f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
-                         f"-artifact_prefix={BUILD}/", found, *seeds, seconds=FUZZ_SECONDS + 120)
-    return Result(name, 0, 1, 0, text) if code else Result(name, 1, 0, 0)
+                         f"-artifact_prefix={BUILD}/{source.stem}-", found, *seeds, seconds=FUZZ_SECONDS + 120)
+    inputs = re.search(r"stat::number_of_executed_units: *(\d+)", text)
+    more = f"{int(inputs[1]):,} inputs" if inputs else "inputs not counted"
+    return Result(name, int(not code), int(bool(code)), 0, text, more, tuple(re.findall(r"Test unit written to (\S+)", text)))
 
 
 def run_pytest(name, *words, **env):
@@ -146,6 +160,7 @@ GROUPS = {"unit": unit, "fuzz": fuzz, "python": python, "checks": checks, "e2e":
 def tell(result, seconds):
     verdict = "FAIL" if result.failed else "skip" if result.skipped and not result.passed else "ok"
     parts = [f"{n} {word}" for n, word in ((result.passed, "passed"), (result.failed, "failed"), (result.skipped, "skipped")) if n]
+    parts += [result.more] if result.more else []
     print(f"{verdict:4} {result.name}: {', '.join(parts) or 'no tests'} ({seconds:.0f} s)", flush=True)
     if result.failed or result.skipped or result.name in ("e2e", "python"):
         print("\n".join("     | " + line for line in result.output.rstrip().splitlines()), flush=True)
@@ -155,12 +170,15 @@ def main(names):
     if unknown := set(names) - set(GROUPS):
         print(f"run.py: {', '.join(sorted(unknown))}: no such group; there are {', '.join(GROUPS)}", file=sys.stderr)
         return 2
-    total = [0, 0, 0]
+    total, kept = [0, 0, 0], []
     for name in names or GROUPS:
         began = time.monotonic()
         for result in GROUPS[name]():
             tell(result, time.monotonic() - began)
             total = [a + b for a, b in zip(total, result[1:4])]
+            kept += [(result.name, path) for path in result.kept]
+    for name, path in kept:
+        print(f"{name} fails with {path}", flush=True)
     print("{} passed, {} failed, {} skipped".format(*total), flush=True)
     return 1 if total[1] or not total[0] else 0
 
