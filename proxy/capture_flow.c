@@ -426,7 +426,8 @@ static bool take_of(struct capture_flows *t, struct flow *f, struct capture_piec
 static void work_done(struct capture_flows *t)
 {
 	t->work_n--;
-	memmove(t->work, t->work + 1, t->work_n * sizeof *t->work);
+	for (size_t i = 0; i < t->work_n; i++)
+		t->work[i] = t->work[i + 1];
 }
 
 bool capture_flows_take(struct capture_flows *t, struct capture_piece *piece)

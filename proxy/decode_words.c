@@ -52,8 +52,9 @@ static void append_effects(char out[DECODE_WORDS], unsigned effects)
 
 static void drop_oldest(struct decode_asked *asked)
 {
-	if (asked->n)
-		memmove(asked->specs, asked->specs + 1, --asked->n * sizeof *asked->specs);
+	asked->n -= asked->n > 0;
+	for (size_t i = 0; i < asked->n; i++)
+		asked->specs[i] = asked->specs[i + 1];
 }
 
 static void note_asked(struct decode_asked *asked, const struct rsp_spec *spec)
