@@ -86,6 +86,7 @@ class Setting:
         own = free_port()
         words = [*before, program, f"rsp+tcp:127.0.0.1:{port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug",
                  "--audit", str(self.dir / "audit.jsonl"), "--on-disconnect", "stay"]
+        words += ["--no-cache"] * (program == KDGATE)    # the same address again and again: every request is to reach the stub
         relay = Relay([*words, *options], open(self.dir / "kdgate.log", "w")).started(lambda: listens(own), "kdgate")
         self.running.append(relay)
         until(lambda: served(own), "kdgate to serve", 60)
