@@ -21,9 +21,13 @@ PACKAGE = "linux-source-6.1"
 TARBALL = pathlib.Path(f"/usr/src/{PACKAGE}.tar.xz")
 FRAGMENT = HERE / "kgdb.config"
 EDITION = 1     # counts up when this program makes something else of the same fragment
-# Much of the source, and nothing that this kernel is made of.
-LEFT_OUT = ["Documentation/*.rst", "drivers/gpu/*.[ch]", "drivers/net/*.[ch]", "drivers/media/*.[ch]", "drivers/staging/*.[ch]", "sound/*.[ch]",
-            "tools/testing/*", "tools/perf/*", "arch/arm/*.dts*", "arch/arm64/*.dts*", "fs/xfs/*.[ch]", "fs/btrfs/*.[ch]"]
+# Most of the source, and nothing that this kernel is made of.
+ARCHS = ("alpha arc arm arm64 csky hexagon ia64 loongarch m68k microblaze mips nios2 openrisc parisc powerpc riscv s390 sh sparc um xtensa").split()
+DRIVERS = ("accessibility acpi ata bluetooth clk crypto gpu hid hwmon i2c iio infiniband isdn leds md media mfd misc mmc mtd net nvme phy pinctrl "
+           "platform power regulator remoteproc scsi soc spi staging target usb").split()
+FILESYSTEMS = "btrfs ceph cifs ext4 f2fs gfs2 jfs ksmbd nfs nfsd ntfs3 ocfs2 reiserfs ubifs xfs".split()
+LEFT_OUT = ["Documentation/*.*", "net/*.[ch]", "sound/*.[ch]", "samples/*.[ch]", "tools/testing/*", "tools/perf/*", "tools/power/*", "tools/bpf/*",
+            *(f"arch/{name}/*.*" for name in ARCHS), *(f"drivers/{name}/*.[ch]" for name in DRIVERS), *(f"fs/{name}/*.[ch]" for name in FILESYSTEMS)]
 MAKE = ["make", "-s", f"-j{os.cpu_count() or 1}", "KBUILD_BUILD_USER=kdgate", "KBUILD_BUILD_HOST=kdgate"]
 BINARIES = {"vmlinux": "vmlinux", "arch/x86/boot/bzImage": "bzImage"}
 
@@ -53,8 +57,8 @@ def is_built(where):
 
 def unpack(source):
     source.mkdir(parents=True)
-    left_out = [f"--exclude=*/{pattern}" for pattern in LEFT_OUT]
-    subprocess.run(["tar", "-xf", TARBALL, "-C", source, "--strip-components=1", *left_out], check=True)
+    left_out = [f"--exclude={PACKAGE}/{pattern}" for pattern in LEFT_OUT]
+    subprocess.run(["tar", "-xf", TARBALL, "-C", source, "--strip-components=1", "--anchored", *left_out], check=True)
 
 
 def settings(path):
@@ -96,7 +100,8 @@ def add_kdb(source, out):
 def prune(source, out):
     """Leaves the sources that the compiler read, under the names that vmlinux has them by."""
     names = re.compile(rf"{re.escape(str(source))}/[^\s)\\]+\.[chS]")
-    read = {pathlib.Path(name).resolve() for told in out.rglob(".*.cmd") for name in names.findall(told.read_text())}
+    told = {name for command in out.rglob(".*.cmd") for name in names.findall(command.read_text())}
+    read = {pathlib.Path(name).resolve() for name in told}
     shutil.rmtree(out)
     for path in sorted(source.rglob("*"), reverse=True):    # what a folder holds comes before it
         if path.is_symlink() or not path.is_dir():
