@@ -638,7 +638,7 @@ static void finish(void)
 		must(until != NEVER || w.state == STOPPED);
 		w.now = until > w.now && until != NEVER ? until : w.now;
 	}
-	must(w.state == LOST);
+	must(w.state == LOST || w.state == RUNNING);
 }
 
 static void prepare(void)
