@@ -207,7 +207,7 @@ def test_a_thousand_connections_at_once(sim):  # noqa: F811
     assert resident(s) < memory + 32 * 1024
     assert len(s.gate.audit(event="refuse")) >= 60 and "is turned away" in s.gate.log()
     vanish(*sockets, honest)
-    served(s)
+    served(s, seconds=40)
     until(lambda: descriptors(s) <= before, "the descriptors to be closed", 15)
     assert not s.faults()
 
