@@ -655,7 +655,7 @@ static struct backend *kgdb_new(struct link *near)
 
 static void begin(uint8_t kind, uint8_t line)
 {
-	static const enum fault faults[] = { FAULT_NONE, FAULT_NONE, FAULT_REFUSE, FAULT_SPLIT, FAULT_STALL };
+	static const enum fault faults[] = { FAULT_NONE, FAULT_NONE, FAULT_REFUSE, FAULT_SPLIT, FAULT_STALL, FAULT_DROP, FAULT_TWICE };
 	enum fault fault = faults[line % (sizeof faults / sizeof *faults)];
 	struct link *far = NULL, *near = link_pair_new(&far, PIECE);
 
