@@ -400,9 +400,9 @@ static uint64_t due(bool *write)
 static void settle(void)
 {
 	size_t most = 4 * w.fed + 1000, restless = 0;
-	bool write = true;
+	bool again = true, write;
 
-	while (w.state != LOST && (write || due(&write) <= w.now)) {
+	while (again) {
 		int rc = w.be->ops->poll(w.be, &news, w.now);
 
 		must(most-- > 0);
@@ -411,9 +411,8 @@ static void settle(void)
 			lost(rc);
 		else if (rc != BACKEND_NONE)
 			told((enum backend_event)rc);
-		else
-			(void)due(&write);
 		listen();
+		again = w.state != LOST && (rc != BACKEND_NONE || due(&write) <= w.now || write);
 	}
 	w.fed = 0;
 	tell_guard();
