@@ -200,6 +200,7 @@ static void hear_packet(struct span body)
 	bool quiet = w.state == RUNNING && !w.goes && w.kind->line == ALONE; /* a kernel may be asked whether it stands after all */
 	bool again = !strncmp(w.request, (const char *)body.p, body.len < SHOWN - 1 ? body.len : SHOWN - 1);
 
+	w.goes = false;
 	must(!quiet || again || (w.asks && body.len && memchr("mFHpP", body.p[0], 5)));
 	snprintf(w.request, sizeof w.request, "%.*s", (int)(body.len < SHOWN ? body.len : SHOWN), (const char *)body.p);
 	w.pending = true;
@@ -226,7 +227,6 @@ static void listen(void)
 			must(buf_pull(&rx, rsp_framer_feed(&framer, buf_span(&rx), &ev)) == 0);
 			hear_event(ev);
 		}
-	w.goes = false;
 }
 
 /* ---- what the backend tells ---- */
