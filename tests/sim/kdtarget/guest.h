@@ -1,0 +1,64 @@
+/* guest.h - the machine that executes: a PE image mapped into a child process and run by the processor itself, under ptrace;
+ * a thread for a processor. It knows nothing of KD. */
+#ifndef SIM_KDTARGET_GUEST_H
+#define SIM_KDTARGET_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guest;
+
+enum guest_arch { GUEST_AMD64, GUEST_I386 };
+enum { GUEST_PROCESSORS = 8, GUEST_FX = 512 };
+
+struct guest_setup {
+	enum guest_arch arch;
+	const char *kernel, *driver; /* PE files; borrowed while guest_boot runs */
+	unsigned processors;
+	uint64_t base, driver_base;  /* where they are mapped, relocated; 0: where they want to be */
+};
+
+/* Registers of one processor, amd64's names for i386 too. dr[4] and dr[5] are not used. */
+struct guest_regs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r[8], rip, eflags;
+	uint16_t cs, ds, es, fs, gs, ss;
+	uint64_t fs_base, gs_base;
+	uint64_t dr[8];
+	uint8_t fx[GUEST_FX]; /* as FXSAVE writes it */
+};
+
+enum guest_what {
+	GUEST_EXCEPTION, /* code, info: of Windows. PC as the trap left it: behind an int3, behind the instruction of a step */
+	GUEST_SERVICE,   /* int 0x2d was executed: PC behind it. regs tell the service and its arguments */
+	GUEST_GONE,      /* it ended, or ran off; words */
+};
+
+struct guest_event {
+	enum guest_what what;
+	unsigned cpu;
+	uint32_t code;
+	unsigned params;
+	uint64_t info[2];
+	const char *words;
+};
+
+/* NULL, and words on standard error. Nothing runs yet; every processor stands at its first instruction. */
+struct guest *guest_boot(const struct guest_setup *setup);
+void guest_destroy(struct guest *g); /* the child is ended and reaped */
+
+int guest_fd(const struct guest *g);                        /* readable when guest_poll has something to tell */
+int guest_poll(struct guest *g, struct guest_event *event); /* 1 an event: every processor stands now; 0 nothing */
+void guest_run(struct guest *g);                            /* every processor runs as its registers say: TF in eflags is a step */
+int guest_stop(struct guest *g);                            /* every processor stands; 0. What trapped meanwhile is told by the next poll, first */
+bool guest_runs(const struct guest *g);
+
+int guest_regs(struct guest *g, unsigned cpu, struct guest_regs *regs);           /* 0; -errno; only while it stands */
+int guest_set_regs(struct guest *g, unsigned cpu, const struct guest_regs *regs); /* all of it, debug registers too */
+size_t guest_read(struct guest *g, uint64_t addr, void *to, size_t n);            /* how many bytes were there */
+size_t guest_write(struct guest *g, uint64_t addr, const void *from, size_t n);   /* whatever the page allows */
+
+uint64_t guest_symbol(const struct guest *g, const char *name); /* an export of the kernel image, where it is mapped; 0: none */
+uint64_t guest_image(const struct guest *g, bool driver, uint32_t *size); /* where it is mapped, and SizeOfImage */
+
+#endif
