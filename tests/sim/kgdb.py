@@ -173,8 +173,14 @@ class Kgdb(kernel.Kernel):
         return m[1].decode(errors="replace").replace("\r", "")
 
     def sysrq(self, letter="g"):
-        """What happens then is not waited for."""
-        self.say(self.side_line(), self.side, f"echo {letter} > /proc/sysrq-trigger\n".encode(), rb"sysrq-trigger\r\n", 20)
+        """Waits for the kernel's own word of it, on the console: it may stand before the shell's echo has gone out."""
+        start = self.console.stat().st_size
+        line = self.side_line()
+        line.sendall(f"echo {letter} > /proc/sysrq-trigger\n".encode())
+        try:
+            self.wait_for(lambda: b"sysrq: " in self.console.read_bytes()[start:], "the kernel to hear of sysrq", 20)
+        finally:
+            line.close()
 
     def reset(self):
         """The button. A client that is connected must read, or the kernel waits with its text."""
