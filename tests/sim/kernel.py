@@ -110,6 +110,11 @@ class Kernel:
         goal = self.beats() + more
         self.wait_for(lambda: self.beats() >= goal, f"{more} more rounds of the guest", seconds)
 
+    def listens(self):
+        """QEMU's monitor: its socket has a name before anybody may connect."""
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(str(self.dir / "qmp.sock")) == 0
+
     def qmp(self, execute, **arguments):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)

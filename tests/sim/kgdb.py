@@ -92,7 +92,7 @@ class Kgdb(kernel.Kernel):
         self.console.write_bytes(b"")
         self.line.write_bytes(b"")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir / "qemu.err", "wb"))
-        self.wait_for((self.dir / "qmp.sock").exists, "QEMU", 20)
+        self.wait_for(self.listens, "QEMU", 20)
         self.serial = self.address()
         self.console_serial = self.serial if self.one_line else str(self.dir / "side.sock")
         return self
