@@ -1,0 +1,155 @@
+/* backend_kgdb.c - what only Linux's KGDB does: it is made to stand through a line that it shares with its console, where it is
+ * overheard. See backend.h, link/console.h and rsp/kgdb.h. */
+#include "backends/backend_rsp_parts.h"
+
+#include "backends/link/console.h"
+#include "backends/link/link.h"
+#include "backends/rsp/kgdb.h"
+
+#include <string.h>
+
+static const char no_break[] = "kdgate: this line cannot carry a BREAK, and nothing else is set that would stop the kernel (break = ...)\n";
+static const char booted[] = "kdgate: the kernel seems to have booted again: breakpoints in it are gone\n";
+static const char doubtful[] = "kdgate: KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them\n";
+
+const char backend_kgdb_absent[] = "no KGDB answers (is the kernel up, this its console, the speed right, sysrq allowed?)";
+
+static int type_break(struct backend_rsp *b, const char *text)
+{
+	return b->kgdb.console && link_console_type(b->kgdb.console, span_of(text)) == strlen(text) ? 1 : 0;
+}
+
+/* 1: said; 0: not now; -EOPNOTSUPP: there is no way. */
+static int break_in(struct backend_rsp *b, uint64_t now)
+{
+	int rc = link_attention(b->wire.link, now);
+
+	if (rc == 0)
+		return type_break(b, "g");
+	if (rc == -EOPNOTSUPP && b->kgdb.to_break)
+		return type_break(b, b->kgdb.to_break);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
+static int ask_hello(struct backend_rsp *b)
+{
+	if (b->kgdb.console)
+		link_console_runs(b->kgdb.console, false);
+	return backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
+}
+
+int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
+{
+	int rc = break_in(b, now);
+
+	b->deadline = now + BACKEND_RSP_KNOCK_MS;
+	if (rc == -EOPNOTSUPP)
+		return ask_hello(b); /* it may stand */
+	if (rc <= 0)
+		return rc;
+	return backend_rsp_enter(b, BACKEND_RSP_KNOCKING, BACKEND_NONE);
+}
+
+int backend_kgdb_say_knocking(struct backend_rsp *b, uint64_t now)
+{
+	enum console_mode mode = b->kgdb.console ? link_console_mode(b->kgdb.console) : CONSOLE_MODE_RUNS;
+
+	return now >= b->deadline || mode == CONSOLE_MODE_KDB ? ask_hello(b) : 0;
+}
+
+/* Stopped by us, or resending the stop that it reported last. */
+int backend_kgdb_hear_knocking(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	struct rsp_stop stop;
+
+	(void)news, (void)now;
+	if (rsp_stop_parse(buf_span(body), &stop) < 0)
+		return backend_rsp_stray(b, buf_span(body));
+	return ask_hello(b);
+}
+
+int backend_kgdb_break(struct backend_rsp *b, uint64_t now)
+{
+	int rc;
+
+	if (b->kgdb.console && (b->kgdb.probed || !b->tries)) /* what was said before this break-in says nothing of it */
+		link_console_runs(b->kgdb.console, true);
+	b->kgdb.probed = false;
+	rc = break_in(b, now);
+	if (rc == -EOPNOTSUPP)
+		b->words = no_break;
+	return rc;
+}
+
+const char *backend_kgdb_unheard(struct backend_rsp *b)
+{
+	const char *words = kgdb_unheard((int)link_console_mode(b->kgdb.console));
+
+	link_console_runs(b->kgdb.console, true);
+	return words;
+}
+
+/* A kernel that nobody has debugged since it booted stands without a word. Asked while it runs, the question is typed on its
+ * console: so it is asked once. */
+bool backend_kgdb_may_stand(const struct backend_rsp *b)
+{
+	if (!b->kgdb.console || b->kgdb.probed)
+		return false;
+	return link_console_mode(b->kgdb.console) == CONSOLE_MODE_KGDB || link_console_mode(b->kgdb.console) == CONSOLE_MODE_KDB;
+}
+
+int backend_kgdb_ask(struct backend_rsp *b, uint64_t now)
+{
+	b->kgdb.probed = true;
+	b->deadline = now + BACKEND_RSP_BREAK_AGAIN_MS;
+	link_console_runs(b->kgdb.console, false);
+	return backend_rsp_put(b, buf_put_text(wire_open(&b->wire), "?"));
+}
+
+static bool text_has(struct span text, const char *word)
+{
+	while (text.len && !span_starts(text, word))
+		text = span_from(text, 1);
+	return text.len > 0;
+}
+
+struct span backend_kgdb_overhear(struct backend_rsp *b)
+{
+	struct span text = b->kgdb.console ? link_console_text(b->kgdb.console) : (struct span){ 0 };
+
+	if (kgdb_boots(&b->kgdb.boots, text))
+		b->words = booted;
+	if (b->state == BACKEND_RSP_KNOCKING && text_has(text, "sysrq"))
+		b->hello.strays++; /* it ran */
+	return text;
+}
+
+size_t backend_kgdb_type(struct backend *be, struct span bytes)
+{
+	struct backend_rsp *b = (struct backend_rsp *)be;
+
+	return b->kgdb.console ? link_console_type(b->kgdb.console, bytes) : bytes.len; /* nobody reads it */
+}
+
+void backend_kgdb_warn(struct backend_rsp *b, const struct rsp_reply *reply)
+{
+	if (b->kgdb.warned || !b->stub.kgdb || b->job.cmd.op != RSP_OP_BREAK_SET || !b->job.cmd.num[0] || reply->kind != RSP_REPLY_OK)
+		return;
+	b->kgdb.warned = true;
+	b->words = doubtful;
+}
+
+struct backend *backend_kgdb_new(struct link *stack, struct link *console, const char *to_break)
+{
+	struct backend *be = backend_rsp_new(stack);
+	struct backend_rsp *b = (struct backend_rsp *)be;
+
+	if (!be)
+		return NULL;
+	b->stub.kgdb = true;
+	b->stub.packet_max = KGDB_PACKET;
+	b->kgdb.console = console;
+	b->kgdb.to_break = to_break;
+	b->state = BACKEND_RSP_KNOCK;
+	return be;
+}

@@ -1,0 +1,116 @@
+/* backend_rsp_meet.c - a stub is met, question by question, and left to run on without us. */
+#include "backends/backend_rsp_parts.h"
+
+enum {
+	HELLO_MS = 5000,      /* for one answer */
+	HELLO_ALL_MS = 20000, /* for all of them */
+	LEAVE_MS = 1000,
+};
+
+static int met(struct backend_rsp *b, struct backend_news *news)
+{
+	static const unsigned passed_on = RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_REVERSE_STEP | RSP_CAN_REVERSE_CONTINUE | RSP_CAN_LIBRARIES |
+	                                  RSP_CAN_LIBRARIES_SVR4 | RSP_CAN_THREADS | RSP_CAN_EXEC_FILE | RSP_CAN_AUXV | RSP_CAN_SIGINFO;
+
+	b->info.can = RSP_CAN_VCONT | (b->stub.features.can & passed_on);
+	if (b->stub.described) {
+		b->info.can |= RSP_CAN_TDESC;
+		b->info.tdesc = &b->stub.tdesc;
+	}
+	if (b->stub.map.len) {
+		b->info.can |= RSP_CAN_MEMORY_MAP;
+		b->info.memory_map = buf_span(&b->stub.map);
+	}
+	b->info.was_running = b->hello.strays > 0;
+	b->info.read_max = stub_read_max(&b->stub);
+	b->info.one_memory = b->stub.kgdb;
+	b->stop = b->hello.stop;
+	news->stop = b->stop;
+	return backend_rsp_enter(b, BACKEND_RSP_IDLE, BACKEND_STOPPED);
+}
+
+int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now)
+{
+	int rc = hello_request(&b->hello, &b->stub, wire_open(&b->wire));
+
+	if (rc < 0 || (rc && wire_close(&b->wire) < 0))
+		return backend_rsp_fails(b, "a request did not fit");
+	if (!b->hello_by)
+		b->hello_by = now + HELLO_ALL_MS;
+	b->deadline = now + HELLO_MS < b->hello_by ? now + HELLO_MS : b->hello_by;
+	return backend_rsp_enter(b, BACKEND_RSP_HELLO_WAIT, BACKEND_NONE);
+}
+
+/* Before the first question: QEMU reports that it stopped a running machine. */
+int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	struct rsp_stop stop;
+
+	(void)news, (void)now;
+	if (rsp_stop_parse(buf_span(body), &stop) < 0)
+		return backend_rsp_stray(b, buf_span(body));
+	b->hello.strays++;
+	return ++b->strays > BACKEND_RSP_STRAYS_MAX ? backend_rsp_fails(b, "it reports stops that nobody asked for") : BACKEND_MOVED;
+}
+
+int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	enum hello_step step = b->hello.step;
+	unsigned chatter = b->hello.chatter;
+	int rc = hello_answer(&b->hello, &b->stub, body);
+
+	if (b->hello.chatter != chatter)
+		backend_rsp_note(b, GUARD_UNASKED, "a packet that nobody asked for", buf_span(body));
+	if (b->hello.note)
+		guard_note(&b->guard, GUARD_DOCUMENT, "%s", b->hello.note);
+	b->hello.note = NULL;
+	(void)now;
+	if (rc < 0) {
+		b->why = b->hello.why;
+		return rc;
+	}
+	if (rc == 0)
+		return BACKEND_MOVED;
+	/* The answer itself was still acknowledged; nothing after it is. */
+	if (step == HELLO_NO_ACK && (b->stub.features.can & RSP_CAN_NO_ACK))
+		b->wire.no_ack = true;
+	if (hello_over(&b->hello, &b->stub))
+		return met(b, news);
+	return backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
+}
+
+int backend_rsp_say_leave(struct backend_rsp *b, uint64_t now)
+{
+	int rc = backend_rsp_put(b, buf_put_text(wire_open(&b->wire), "D"));
+
+	b->deadline = now + LEAVE_MS;
+	return rc ? rc : backend_rsp_enter(b, BACKEND_RSP_LEAVE_WAIT, BACKEND_NONE);
+}
+
+/* A stub that cannot detach, or does not answer that, is told to go on. */
+static int let_run(struct backend_rsp *b)
+{
+	if (buf_put_text(wire_open(&b->wire), b->stub.vcont_c ? "vCont;c" : "c") < 0 || wire_close(&b->wire) < 0)
+		return -ESHUTDOWN;
+	return backend_rsp_enter(b, BACKEND_RSP_GONE, BACKEND_MOVED);
+}
+
+int backend_rsp_say_leave_wait(struct backend_rsp *b, uint64_t now)
+{
+	if (now < b->deadline)
+		return 0;
+	b->deadline = now + LEAVE_MS;
+	return let_run(b);
+}
+
+/* Some stubs go on only when our + has come. */
+int backend_rsp_say_gone(struct backend_rsp *b, uint64_t now)
+{
+	return wire_idle(&b->wire) || now >= b->deadline ? -ESHUTDOWN : 0;
+}
+
+int backend_rsp_hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	(void)news, (void)now;
+	return span_is(buf_span(body), "OK") ? backend_rsp_enter(b, BACKEND_RSP_GONE, BACKEND_MOVED) : let_run(b);
+}
