@@ -38,6 +38,8 @@ struct kd_layout {
 	uint32_t msr[KD_MSRS];  /* their numbers for 0x3152; 0: none */
 };
 
+/* How the source keeps it: as it is; as FXSAVE's tags, a bit each; with other bits above; in one of two places of the special
+ * registers, the other after a stop in user mode. */
 enum kd_reg_kind { KD_REG_PLAIN, KD_REG_TAGS, KD_REG_OPCODE, KD_REG_SWAPPED };
 enum kd_reg_set { KD_SET_GENERAL, KD_SET_FLOAT, KD_SET_EXTENDED }; /* which of ContextFlags' bits says that it was captured */
 
@@ -47,13 +49,12 @@ struct kd_reg {
 	unsigned bits;         /* as gdb has it; in KD it may be narrower */
 	enum kd_source source;
 	unsigned at, width;    /* in the source, in bytes; of an MSR: its place in msr[] */
-	unsigned also;         /* in CONTEXT, where the same value is kept a second time; 0: nowhere */
+	unsigned also;         /* where CONTEXT keeps the same value a second time, 0: nowhere; of KD_REG_SWAPPED: the other place */
 	enum kd_reg_kind kind;
 	enum kd_reg_set set;
 	bool fixed;            /* may be read, not changed: no debugger needs to, and the machine would not survive it */
-	const char *type;      /* of the description; NULL: an integer */
-	const char *group;     /* NULL: gdb's own choice */
-	const char *feature;   /* of the description: the first register of another feature names it; NULL: that of the one before */
+	const char *type;      /* both of the description; NULL: not said */
+	const char *group;
 };
 
 const struct kd_layout *kd_layout(enum kd_machine machine); /* all zeros for KD_MACHINE_NONE */
