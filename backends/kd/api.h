@@ -129,15 +129,15 @@ struct kd_reply {
 	uint16_t processor;
 	size_t actual;       /* bytes read or written: at most what was asked; may be some although status is an error */
 	uint64_t value;      /* of a port or MSR; where a search found it; space and flags of QueryMemory, flags in the high half */
-	uint32_t handle;     /* of WriteBreakPoint: 1 to KD_BREAKPOINTS; 0 with an error */
-	struct span data;    /* into the payload; of reads: actual bytes. GetContext: all there is, 0 to KD_DATA_MAX */
+	uint32_t handle;     /* of WriteBreakPoint: mostly 1 to KD_BREAKPOINTS; 0 only with an error */
+	struct span data;    /* into the payload; of reads: actual bytes. GetContext: all there is, 1 to KD_DATA_MAX */
 	struct span version; /* of GetVersion: KD_VERSION_BYTES into the payload; empty with an error */
 };
 
 /* asked is the request that is out; its data is not looked at.
  * 0: a reply to it, good or with an error status. Errors may come with a shorter header, then the rest is 0.
  * -EBADMSG: no answer to it (another API, processor or address: a reply to something before): drop it, and go on waiting.
- * -EPROTO: an answer, but its lengths cannot be: the request has failed. */
+ * -EPROTO: an answer, but one that cannot be: more than was asked for or came, or a success that brings nothing. The request has failed. */
 int kd_reply_parse(struct span payload, const struct kd_request *asked, struct kd_reply *out) MUST_USE;
 
 #endif

@@ -3,16 +3,12 @@
 #define BACKENDS_KD_STATE_H
 
 #include "backends/kd/machine.h"
+#include "backends/kd/names.h"
 #include "base/buf.h"
 
 enum kd_kind { KD_EXCEPTION, KD_LOAD_SYMBOLS, KD_COMMAND_STRING, KD_STATE_UNKNOWN /* treat it as a stop */ };
 
 enum { KD_STATE_LEAST = 32, KD_STATE_BYTES = 240, KD_PROCESSORS_MAX = 2048, KD_PARAMETERS_MAX = 15, KD_STREAM_MAX = 16 };
-
-/* The codes that mean something to a debugger itself (KD 2.2). The rest are in the table behind kd_exception_name. */
-#define KD_BREAKPOINT 0x80000003U
-#define KD_SINGLE_STEP 0x80000004U /* also hardware breakpoints: see dr6 */
-#define KD_WAKE_DEBUGGER 0x80000007U /* a processor reports after SwitchProcessor */
 
 struct kd_exception {
 	uint32_t code, flags;
@@ -60,9 +56,5 @@ int kd_state_parse(struct span payload, enum kd_machine m, struct kd_state *out)
 
 /* The payload of a packet of type 1, of NT4's time (KD 2.6): 32-bit fields, no report. */
 int kd_state32_parse(struct span payload, struct kd_state *out) MUST_USE;
-
-const char *kd_exception_name(uint32_t code); /* "access violation"; NULL: not known */
-unsigned kd_exception_signal(uint32_t code);  /* gdb's number of it; what is not known is SIGTRAP */
-const char *kd_bugcheck_name(uint32_t code);  /* "IRQL_NOT_LESS_OR_EQUAL"; NULL: not known */
 
 #endif
