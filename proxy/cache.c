@@ -184,9 +184,9 @@ static size_t end_of_unknown(struct cache *c, uint64_t space, uint64_t addr, siz
 	return len;
 }
 
-/* How many bytes right before addr are known, within its page. */
-static size_t known_before(const struct page *p, uint64_t addr)
+size_t cache_before(struct cache *c, uint64_t space, uint64_t addr)
 {
+	const struct page *p = page_of(c, space, addr);
 	size_t at = offset(addr), n = 0;
 
 	while (p && n < at && is_known(p, at - n - 1))
@@ -205,7 +205,7 @@ static uint64_t unknown_ahead(struct cache *c, uint64_t space, uint64_t addr, ui
 /* Who reads on and on is given more and more: as much again as it has got so far. */
 static size_t ahead(struct cache *c, uint64_t space, const struct cache_gap *gap, uint64_t allowed, size_t most)
 {
-	size_t before = known_before(page_of(c, space, gap->from), gap->from);
+	size_t before = cache_before(c, space, gap->from);
 	uint64_t room = to_page_end(gap->from);
 
 	if (gap->need >= most || gap->need >= room)

@@ -22,6 +22,9 @@ void cache_put(struct cache *c, uint64_t space, uint64_t addr, struct span bytes
  * next put. Empty: the first is not known. */
 struct span cache_get(struct cache *c, uint64_t space, uint64_t addr, uint64_t len);
 
+/* How many bytes right before addr are known, within its page. */
+size_t cache_before(struct cache *c, uint64_t space, uint64_t addr);
+
 /* What to ask for so that addr..addr+len are known, len at least 1: one read of n bytes at from. need of them reach from the
  * first to the last that is not known. The rest is ahead: up to what is known or a page ends, below addr + may (what may be
  * read), and of a size that grows with what is known right before from, so that n is at most most where need is not. It

@@ -46,6 +46,7 @@ struct target_setup {
 	bool console_to_debugger;
 	const char *sandbox;                     /* for people: what this process may still do; NULL: nothing was taken from it */
 	bool no_cache;                           /* every read is the target's to answer */
+	bool slow_line;                          /* a byte that was read for nothing costs more than another request */
 };
 
 struct target {

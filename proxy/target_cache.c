@@ -4,7 +4,8 @@
  * A read of memory is served from what is known; what is not is asked for in one request. A read of whole lines, as
  * debuggers make them for their own caches, is asked for with something ahead, which grows with what was read right before
  * it; any other is asked for as it is, since it may be of a device. A device that is read once is not read again, and nothing
- * ahead of a read is asked for twice.
+ * ahead of a read is asked for twice. On a slow line there is less ahead, and none where a read is the first of its kind, unless
+ * that is where debuggers begin: at the stack's end, and at what runs next.
  *
  * What is not a read ends all of it: a register, a page table or another address of the same page may decide what is read
  * where. A breakpoint changes no more than the bytes around it. */
@@ -277,11 +278,48 @@ static bool begin(const struct target *t, const struct session *s, struct fetch 
 	return f->len && f->addr + (f->len - 1) >= f->addr;
 }
 
+/* What debuggers look at first of a thread that stopped. */
+static bool is_looked_at(const struct tdesc_reg *reg)
+{
+	static const char *const names[] = { "rsp", "rbp", "eflags", "esp", "ebp", "sp", "x29", "fp", "cpsr" };
+	bool is = reg->pc;
+
+	for (size_t i = 0; !is && i < sizeof names / sizeof *names; i++)
+		is = !strcmp(reg->name, names[i]);
+	return is;
+}
+
+/* Where whoever looks at this thread begins. */
+static bool is_beginning(const struct target *t, const struct session *s, const struct fetch *f)
+{
+	const struct note *g = find(t->cache, RSP_OP_REGS_READ, s->cmd.thread.tid, 0);
+	const struct tdesc *d = description(t);
+	bool is = false;
+	uint64_t at;
+
+	for (size_t i = 0; g && d && !is && i < d->regs_n; i++)
+		is = is_looked_at(&d->regs[i]) && rsp_reg_value(digits_of(t->cache, g, &d->regs[i]), &at) && at - f->addr < f->len;
+	return is;
+}
+
+/* A quarter of what was read so far is little to lose. */
+static uint64_t ahead(const struct target *t, const struct session *s, const struct fetch *f)
+{
+	size_t before;
+
+	if (!t->setup.slow_line)
+		return AHEAD_MAX;
+	before = cache_before(t->cache->memory, f->space, f->addr);
+	if (before < LINE)
+		return is_beginning(t, s, f) ? LINE : 0;
+	return before / 4 < LINE ? LINE : before / 4 - before / 4 % LINE;
+}
+
 /* How many bytes from its address on may be asked for on its behalf. */
-static uint64_t readable(const struct session *s, const struct fetch *f)
+static uint64_t readable(const struct target *t, const struct session *s, const struct fetch *f)
 {
 	bool lines = f->len >= LINE && f->len <= LINES_MAX && f->len % LINE == 0 && f->addr % LINE == 0;
-	uint64_t room = UINT64_MAX - f->addr, most = f->len + AHEAD_MAX;
+	uint64_t room = UINT64_MAX - f->addr, most = f->len + ahead(t, s, f);
 
 	return lines ? policy_readable(s->who.policy, f->addr, most < room ? most : room) : f->len;
 }
@@ -367,7 +405,7 @@ static bool asks_memory(struct target *t, const struct session *s, struct rsp_cm
 
 	if (t->cache->physical || !begin(t, s, f))
 		return false;
-	if (!cache_want(t->cache->memory, f->space, f->addr, f->len, readable(s, f), most_ahead(t), &f->gap))
+	if (!cache_want(t->cache->memory, f->space, f->addr, f->len, readable(t, s, f), most_ahead(t), &f->gap))
 		return false;
 	make_read(cmd, &s->cmd, f->gap.from, f->gap.n);
 	return true;
@@ -516,17 +554,6 @@ enum target_cache_step target_cache_answered(struct target *t, struct session *s
 		return TARGET_CACHE_NOT;
 	more = t->cache->fetch.whole_file ? after_whole_file(t, s) : after_read(t, s);
 	return more ? TARGET_CACHE_ON : TARGET_CACHE_DONE;
-}
-
-/* What debuggers look at first of a thread that stopped. */
-static bool is_looked_at(const struct tdesc_reg *reg)
-{
-	static const char *const names[] = { "rsp", "rbp", "eflags", "esp", "ebp", "sp", "x29", "fp", "cpsr" };
-	bool is = reg->pc;
-
-	for (size_t i = 0; !is && i < sizeof names / sizeof *names; i++)
-		is = !strcmp(reg->name, names[i]);
-	return is;
 }
 
 static void add_reg(struct rsp_stop *stop, const struct tdesc_reg *reg, struct span digits)

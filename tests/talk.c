@@ -11,7 +11,8 @@
  *   T got packet packet | T got nothing              what it was asked since the last such line
  *   T runs | T stands
  *   P NAME: rule                                     a rule for a policy of that name
- *   kdgate lets it run|stand | kdgate ends | kdgate has ended | kdgate keeps nothing   keeps: before anybody has dialled
+ *   kdgate lets it run|stand | kdgate ends | kdgate has ended
+ *   kdgate keeps nothing | kdgate reads sparingly    before anybody has dialled
  *   wait 5s | wait 250ms */
 #include "tests/stage.h"
 
@@ -320,8 +321,9 @@ static void target_line(struct talk *t, const char *line)
 
 static void gate_line(struct talk *t, const char *line)
 {
-	if (!strcmp(line, "keeps nothing")) {
-		t->g->t.setup.no_cache = true;
+	if (!strcmp(line, "keeps nothing") || !strcmp(line, "reads sparingly")) {
+		t->g->t.setup.no_cache |= *line == 'k';
+		t->g->t.setup.slow_line |= *line == 'r';
 		return;
 	}
 	settle(t);

@@ -167,6 +167,20 @@ static void test_ahead(void **state)
 	assert_int_equal(want(0x20f80, 64, 4096, 512).n, 72);
 }
 
+static void test_before(void **state)
+{
+	(void)state;
+	assert_int_equal(cache_before(c, 0, 0x30010), 0);
+	put(0, 0x2fff0, 0x40);
+	assert_int_equal(cache_before(c, 0, 0x30010), 0x10); /* not over the start of a page */
+	assert_int_equal(cache_before(c, 0, 0x30030), 0x30);
+	assert_int_equal(cache_before(c, 0, 0x30031), 0);
+	assert_int_equal(cache_before(c, 0, 0x30000), 0);
+	assert_int_equal(cache_before(c, 1, 0x30010), 0);
+	cache_forget(c, 0x30008, 1);
+	assert_int_equal(cache_before(c, 0, 0x30010), 7);
+}
+
 static void test_gap(void **state)
 {
 	struct cache_gap gap;
@@ -194,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_forget, begin, end),
 		cmocka_unit_test_setup_teardown(test_room, begin, end),
 		cmocka_unit_test_setup_teardown(test_ahead, begin, end),
+		cmocka_unit_test_setup_teardown(test_before, begin, end),
 		cmocka_unit_test_setup_teardown(test_gap, begin, end),
 	};
 
