@@ -47,9 +47,7 @@ struct kd_framer {
 	enum kd_framer_state state;
 	uint8_t head[KD_FRAME_HEADER];
 	size_t have;     /* bytes of head */
-	size_t want;     /* bytes of payload the header tells */
-	uint32_t sum;    /* of what came of the payload */
-	struct buf body; /* the payload */
+	struct buf body; /* the payload, as far as it came */
 	uint64_t noise;  /* bytes, ever */
 };
 
@@ -58,7 +56,8 @@ void kd_framer_fini(struct kd_framer *f);
 void kd_framer_reset(struct kd_framer *f);              /* forget what has begun: it is noise */
 bool kd_framer_midway(const struct kd_framer *f);       /* a packet has begun, and not ended */
 
-/* Eats up to and including the byte that ends an event. The payload is borrowed from the framer, until the next call. */
+/* Eats up to and including the byte that ends an event; but what stands where the trailer should be, and is none, may begin the next
+ * packet and is left. The payload is borrowed from the framer, until the next call. */
 enum kd_frame_event kd_framer_next(struct kd_framer *f, struct cursor *in, struct kd_packet *p) MUST_USE;
 
 /* All of one datagram, which the payload is borrowed from. */

@@ -61,9 +61,11 @@ struct kd_wire {
 	bool resetting;      /* our RESET has no answer yet */
 	uint64_t reset_at;   /* the last RESET we sent; NEVER: none */
 	uint32_t tx;         /* the id of our packet that is out, or else of the next */
-	struct buf out;      /* our packet, framed; empty: none */
+	struct buf out;      /* payload of our packet */
+	enum kd_type type;   /* of our packet */
+	bool busy;           /* there is one */
 	bool due;            /* it has to go, first or again */
-	unsigned sent, asked_now;
+	unsigned sent, waited, asked_now;
 	uint64_t retry_at;   /* NEVER: it has not gone */
 };
 
@@ -72,7 +74,8 @@ void kd_wire_fini(struct kd_wire *w);
 void kd_wire_restart(struct kd_wire *w); /* a new connection (stream) or session (KDNET): both ways begin anew, nothing is out or due */
 
 /* Pulls from in. COM: in is a piece of the stream; p is borrowed until the next take. NET: in is the body of one datagram, and p lies in it:
- * until in is written to. p is set with KD_WIRE_DATA only. -EPROTO: the peer does what leads nowhere; why says what. Finished then. */
+ * until in is written to. p is set with KD_WIRE_DATA only. -EPROTO: the peer does what leads nowhere, and why says what; what was
+ * ours is dropped, and the wire can go on if the caller wants to, best with kd_wire_reset. */
 int kd_wire_take(struct kd_wire *w, struct buf *in, struct kd_packet *p, uint64_t now) MUST_USE;
 
 /* Puts behind what is in frame the next whole frame that is due: ACKs, RESEND, RESET, break-in, our packet. 1 one frame; 0 nothing is due;
@@ -89,7 +92,7 @@ void kd_wire_break_in(struct kd_wire *w); /* the byte is due; once, however ofte
 void kd_wire_ask(struct kd_wire *w);      /* a RESEND is due: the peer sends again what it sent last. WinDbg begins a KDNET session so */
 void kd_wire_reset(struct kd_wire *w);    /* our packet is dropped, a RESET is due. A target that runs does not answer one */
 
-int kd_wire_tick(struct kd_wire *w, uint64_t now) MUST_USE; /* 1 something has come due; 0; -ETIMEDOUT no ACK after all tries; -EPROTO */
+int kd_wire_tick(struct kd_wire *w, uint64_t now) MUST_USE; /* 1 something came due; 0; -ETIMEDOUT no ACK after all tries; -EPROTO: both as take's */
 uint64_t kd_wire_until(const struct kd_wire *w);            /* when to call tick; NEVER */
 
 #endif
