@@ -2,6 +2,7 @@
 #ifndef BACKENDS_KD_IO_H
 #define BACKENDS_KD_IO_H
 
+#include "backends/kd/prints.h"
 #include "base/buf.h"
 
 enum { KD_PRINT_STRING = 0x3230, KD_GET_STRING = 0x3231, KD_PRINT_TRACE = 0x3330 };
@@ -18,9 +19,9 @@ int kd_io_parse(struct span payload, struct kd_io *out) MUST_USE; /* 0, -EBADMSG
 /* The answer to a prompt, a payload of type 3; cut to what may be answered. 0, -ENOBUFS. */
 int kd_io_answer(struct buf *out, const struct kd_io *prompt, struct span answer) MUST_USE;
 
-/* One of the letters the prompt offers in its last parentheses, "(boipt)?": to stop there, o or b; to go on, i or c; the other
- * pair if there is none of these. 0: it offers nothing of that kind, and an empty answer is right. An empty answer to one that offers
- * letters is asked for again without end; so count the prompts all the same. */
+/* One of the letters that the prompt offers in parentheses, as in "(boipt)?": to stop there, o or b; to go on, i or c; the other two
+ * if there is none of these. 0: it offers nothing of that kind, and an empty answer is right. A prompt that offers letters comes
+ * again without end when it is answered with none; count prompts all the same. */
 char kd_prompt_letter(struct span text, bool stop);
 
 /* Packets of type 11: a target that asks for a driver from the host. All must be answered, or it waits for ever. */
@@ -45,21 +46,5 @@ struct kd_trace {
 	struct span data; /* into the payload, cut to what came */
 };
 int kd_trace_parse(struct span payload, struct kd_trace *out) MUST_USE; /* 0, -EBADMSG */
-
-/* Notices in what is printed, packet after packet, the lines by which a kernel tells about itself. Plain data, no pointers: copy it, zero it. */
-enum kd_notice { KD_NOTICE_REFRESH = 1 /* the kernel looks for a debugger: it boots, or a bugcheck begins */,
-		 KD_NOTICE_BUGCHECK = 2 /* the next state change is its stop */, KD_NOTICE_PARAMETERS = 4, KD_NOTICE_DRIVER = 8 };
-enum { KD_LINE_MAX = 512, KD_DRIVER_MAX = 64 };
-struct kd_prints {
-	char line[KD_LINE_MAX]; /* that has not ended; what is longer is not read */
-	size_t len;
-	bool fatal;             /* the parameters of a bugcheck may come yet */
-	uint32_t code;          /* of the last bugcheck */
-	unsigned params_n;      /* 0 or 4 */
-	uint64_t params[4];
-	char driver[KD_DRIVER_MAX]; /* printable ASCII; "" not said */
-};
-unsigned kd_prints_feed(struct kd_prints *p, struct span text); /* of enum kd_notice: what has come with this text */
-unsigned kd_prints_end(struct kd_prints *p);                    /* a state change has come: the line that was begun is all there is */
 
 #endif
