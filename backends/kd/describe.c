@@ -41,8 +41,7 @@ static const char fpu_types[] =
 	"<field name=\"us\" type=\"v4u\"/><field name=\"uh\" type=\"v8u\"/><field name=\"ub\" type=\"v16u\"/>"
 	"<field name=\"uq\" type=\"uint128\"/></union>\n";
 
-/* In the order of the registers; a feature goes on to where the next begins. gdb finds its own registers by name, in whatever
- * order, and takes the last feature's for extra ones. */
+/* In the order of the registers: a feature goes on to where the next begins. gdb finds its own by name, in whatever order. */
 struct feature {
 	const char *name, *first, *types;
 };
@@ -112,13 +111,15 @@ static int put_regs(enum kd_machine machine, struct buf *out)
 	return rc;
 }
 
+/* The OS ABI is not "Windows": a gdb that was built without it (Debian's) then refuses amd64's registers. "none" has no such
+ * needs, and every gdb asks for libraries with it; one that knows Windows takes it from the image, or from "set osabi". */
 int kd_describe(enum kd_machine machine, struct buf *out)
 {
 	int rc;
 
 	if (!kd_reg_count(machine))
 		return -ENOTSUP;
-	rc = buf_printf(out, "<?xml version=\"1.0\"?>\n<target version=\"1.0\">\n<architecture>%s</architecture>\n<osabi>Windows</osabi>\n",
+	rc = buf_printf(out, "<?xml version=\"1.0\"?>\n<target version=\"1.0\">\n<architecture>%s</architecture>\n<osabi>none</osabi>\n",
 			machines[machine].architecture);
 	rc = rc ? rc : put_regs(machine, out);
 	return rc ? rc : buf_put_text(out, "</feature>\n</target>\n");
