@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FRAME = 4, NO_MEMORY = 0x0e, NO_ROOM = 0x1c, NO_SUCH = 0x01, GOT_MAX = 65536, BODY_MAX = 32768, REGS_N = 3, PC_AT = 8 };
+enum { FRAME = 4, NO_MEMORY = 0x0e, NO_ROOM = 0x1c, NO_SUCH = 0x01, GOT_MAX = 65536, BODY_MAX = 32768, REGS_N = 3, PC_AT = 8, PATTERN = 256 };
 
 static const struct peer_kind kinds[] = {
 	{ .name = "gdbserver", .packet_size = 0x90, .no_ack = true, .vcont = true, .described = true, .swbreak = true },
@@ -624,8 +624,10 @@ bool peer_be(struct peer_stub *p, const char *kind)
 int peer_init(struct peer_stub *p)
 {
 	*p = (struct peer_stub){ .kind = &kinds[0] };
-	for (size_t i = 0; i < sizeof p->memory; i++)
+	for (size_t i = 0; i < PATTERN; i++)
 		p->memory[i] = (uint8_t)i;
+	for (size_t i = PATTERN; i < sizeof p->memory; i += PATTERN)
+		memcpy(p->memory + i, p->memory, PATTERN);
 	peer_boot(p);
 	if (rsp_framer_init(&p->framer, RSP_STRICT, BODY_MAX) == 0 && buf_init(&p->rx, 8192) == 0 &&
 	    buf_init(&p->out, PEER_OUT) == 0 && buf_init(&p->got, GOT_MAX) == 0)

@@ -239,26 +239,32 @@ bool stage_wait(struct stage *g, uint64_t ms)
 	return false;
 }
 
-static size_t put_visible(char *to, size_t room, uint8_t c)
+/* At most four characters. */
+static char *put_visible(char *to, uint8_t c)
 {
-	static const char special[] = "\n\\";
-	char text[8];
+	static const char digits[] = "0123456789abcdef", special[] = "\n\\";
+	bool newline = c == special[0];
 
-	if (c == special[0])
-		snprintf(text, sizeof text, "\\n");
-	else if (c < 0x20 || c > 0x7e || c == special[1])
-		snprintf(text, sizeof text, "\\x%02x", c);
-	else
-		snprintf(text, sizeof text, "%c", c);
-	return (size_t)snprintf(to, room, "%s", text);
+	if (c >= 0x20 && c <= 0x7e && c != special[1]) {
+		*to++ = (char)c;
+		return to;
+	}
+	*to++ = special[1];
+	*to++ = newline ? 'n' : 'x';
+	if (!newline) {
+		*to++ = digits[c >> 4];
+		*to++ = digits[c & 15];
+	}
+	return to;
 }
 
 static const char *as_text(struct client *c, const char *head, struct span bytes)
 {
-	size_t n = (size_t)snprintf(c->said, sizeof c->said, "%s", head);
+	char *to = c->said + snprintf(c->said, sizeof c->said, "%s", head), *end = c->said + sizeof c->said - 8;
 
-	for (size_t i = 0; i < bytes.len && n + 8 < sizeof c->said; i++)
-		n += put_visible(c->said + n, sizeof c->said - n, bytes.p[i]);
+	for (size_t i = 0; i < bytes.len && to < end; i++)
+		to = put_visible(to, bytes.p[i]);
+	*to = 0;
 	return c->said;
 }
 

@@ -3,6 +3,7 @@
 #include "tests/stage.h"
 
 #include "base/hex.h"
+#include "tests/reuse.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -30,6 +31,7 @@ static int end(void **state)
 	(void)state;
 	stage_fini(&g);
 	memset(&g, 0, offsetof(struct stage, clients));
+	reuse_begin();
 	return 0;
 }
 
