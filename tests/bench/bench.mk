@@ -2,7 +2,7 @@
 PYTHON ?= /usr/bin/python3
 include tests/sim/sim.mk
 
-bench: $(BUILD)/kdgate $(SIM) ## what kdgate costs: round trips, bulk reads, instructions, memory
+bench: $(BUILD)/kdgate $(SIM) ## what kdgate costs: round trips, bulk reads, instructions, memory, a slow line
 	$(PYTHON) tests/bench/bench.py --out $(BUILD)/bench.json
 
 .PHONY: bench

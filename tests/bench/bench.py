@@ -1,7 +1,7 @@
 """bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
 
 Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
-    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle] [--rounds N]
+    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced] [--rounds N]
 KDGATE_BEFORE names another kdgate, of an earlier commit, that is measured beside this one in the same run.
 """
 import argparse
@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "sim"), str(ROOT / "tests" / "e2e")]
 
+import paced  # noqa: E402
 import rsp_client  # noqa: E402
 import stub as stub_module  # noqa: E402
 from gate import free_port, until  # noqa: E402
@@ -27,6 +28,8 @@ KDGATE = os.environ.get("KDGATE", str(ROOT / "build" / "kdgate"))
 SIZES = (4, 64, 2048)
 WAYS = ("direct", "socat", "kdgate")
 BEFORE = os.environ.get("KDGATE_BEFORE")
+SER2NET = shutil.which("ser2net", path=os.environ.get("PATH", "") + ":/usr/sbin")
+PACED_WAYS = ("direct", "socat", "ser2net", "kdgate")
 
 
 class Figures:
@@ -263,7 +266,70 @@ def bench_idle(setting, figures, args):
     table(["idle", "value"], rows)
 
 
-BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, "")}
+class PacedWays:
+    """How gdb comes to the line: a function for each way, which gives its port and how it ends."""
+
+    def __init__(self, setting, line):
+        self.setting, self.line = setting, line
+
+    def direct(self):
+        return self.line.port, lambda: None
+
+    def relay(self, name, words, ready):
+        with open(self.setting.dir / f"{name}.log", "w") as log:
+            relay = Relay(words, log).started(ready, name)
+        return relay.stop
+
+    def socat(self):
+        own = free_port()
+        words = ["socat", f"TCP-LISTEN:{own},bind=127.0.0.1,reuseaddr,nodelay", f"TCP:127.0.0.1:{self.line.port},nodelay"]
+        return own, self.relay("socat", words, lambda: listens(own))
+
+    def ser2net(self):
+        own, config = free_port(), self.setting.dir / "ser2net.yaml"
+        config.write_text(f"connection: &line\n  accepter: tcp(nodelay),127.0.0.1,{own}\n  connector: tcp(nodelay),127.0.0.1,{self.line.port}\n")
+        return own, self.relay("ser2net", [SER2NET, "-n", "-u", "-c", str(config)], lambda: listens(own))
+
+    def kdgate(self):
+        own, log = free_port(), self.setting.dir / "kdgate.log"
+        words = [KDGATE, f"kgdb+tcp:127.0.0.1:{self.line.port}", "--listen", f"tcp:127.0.0.1:{own}", "--policy", "debug", "--on-disconnect", "run"]
+        return own, self.relay("kdgate", words, lambda: "target found" in log.read_text())
+
+
+def paced_sums(costs):
+    """The whole of what somebody pays who stops there and looks."""
+    costs["first look"] = tuple(map(sum, zip(*(costs[x] for x in paced.LOOKS))))
+    costs["stop and look"] = tuple(map(sum, zip(costs["stop"], costs["first look"])))
+
+
+def ratio(value, base):
+    return round(value / base, 3) if base else None
+
+
+def paced_rows(figures, mid):
+    for what in mid["direct"]:
+        for way, costs in mid.items():
+            to = {f"{unit}_to_direct": ratio(costs[what][i], mid["direct"][what][i]) for i, unit in enumerate(("bytes", "trips"))}
+            figures.add("paced.bytes", costs[what][0], way=way, what=what, trips=costs[what][1], seconds=round(costs[what][2], 3), **to)
+        yield [what, *("{:.0f} / {:.0f} / {:.2f} s".format(*costs[what]) for costs in mid.values()), *("-" if x is None else x for x in to.values())]
+
+
+def bench_paced(setting, figures, args):
+    ways, runs = [w for w in PACED_WAYS if w != "ser2net" or SER2NET], {}
+    with paced.board() as (vm, line):
+        to = PacedWays(setting, line)
+        for r in range(1 if args.quick else args.rounds):
+            for way in ways[r % len(ways):] + ways[:r % len(ways)]:
+                runs.setdefault(way, []).append(paced.measure(vm, line, getattr(to, way)))
+    mid = {way: {what: tuple(statistics.median(c[what][i] for c in runs[way]) for i in range(3)) for what in runs[way][0]} for way in ways}
+    for costs in mid.values():
+        paced_sums(costs)
+    print(f"gdb and a real KGDB kernel at 115200 baud, {len(runs['kdgate'])} times: bytes on the wire / round trips / seconds; the last two: kdgate to direct\n")
+    table(["paced", *ways, "x bytes", "x trips"], list(paced_rows(figures, mid)))
+
+
+BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, ""),
+           "paced": (bench_paced, "socat gdb qemu-system-x86_64")}
 
 
 def main():
