@@ -21,7 +21,7 @@ struct addr {
 	char text[CONFIG_ADDRESS]; /* as it was written */
 };
 
-enum proto_kind { PROTO_RSP, PROTO_KGDB }; /* later: kd kdnet local */
+enum proto_kind { PROTO_RSP, PROTO_KGDB, PROTO_KD }; /* later: kdnet local */
 
 struct config_listener {
 	struct addr addr;

@@ -6,7 +6,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT, rsp+unix:PATH or kgdb+serial:DEVICE@BAUD"
+#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD or kd+unix:PATH"
 #define EXPECT_LISTEN "expected tcp:ADDRESS:PORT, unix:PATH or stdio"
 
 enum { MODE_LEN = 64, BAUD_LEAST = 50, BAUD_MOST = 12000000 };
@@ -42,7 +42,7 @@ static const struct proto_row {
 } protos[] = {
 	{ "rsp", true, PROTO_RSP },
 	{ "kgdb", true, PROTO_KGDB },
-	{ "kd", false, PROTO_RSP },
+	{ "kd", true, PROTO_KD },
 	{ "kdnet", false, PROTO_RSP },
 	{ "local", false, PROTO_RSP },
 };

@@ -184,18 +184,20 @@ int config_check_settings(const struct config *c, char *why, size_t why_size)
 	return rc ? rc : check_output(c, why, why_size);
 }
 
-/* Only a kernel shares its wire with its console. */
+/* Only a kernel has a console that comes by its debugger's wire; what a KD target prints goes to debuggers anyway. */
 static int check_console(const struct config_target *t, char *why, size_t why_size)
 {
-	bool console = *t->console_log || t->console_to_debugger || *t->break_in;
+	bool console = *t->console_log || t->console_to_debugger, typed = t->console_to_debugger || *t->break_in;
 
 	for (size_t i = 0; i < t->listeners_n; i++) {
 		console |= t->listeners[i].console;
 		if (t->listeners[i].console && t->listeners[i].addr.kind == ADDR_STDIO)
 			return config_refuse(why, why_size, "stdio: standard input and output are for a debugger, not a console; expected tcp:127.0.0.1:5550 or unix:PATH");
 	}
-	if (console && t->proto != PROTO_KGDB)
+	if ((console || typed) && t->proto == PROTO_RSP)
 		return config_refuse(why, why_size, "target %s has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS", t->name);
+	if (typed && t->proto != PROTO_KGDB)
+		return config_refuse(why, why_size, "target %s needs no --break-in and no --console-to-debugger: KD breaks in by itself, and debuggers are shown what the target prints", t->name);
 	return 0;
 }
 

@@ -87,6 +87,7 @@ const char *dial_words(const struct config_target *t, int rc)
 		{ -ENOTTY, "it is no serial line" },
 		{ -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
 		{ -ENODEV, "the device is unplugged" },
+		{ -EPIPE, "the other side of the pseudo-terminal is gone" },
 	};
 
 	for (size_t i = 0; t->addr.kind == ADDR_SERIAL && i < sizeof lines / sizeof *lines; i++)
@@ -97,5 +98,13 @@ const char *dial_words(const struct config_target *t, int rc)
 
 struct backend *dial_backend(struct link *stack, struct link *console, const struct config_target *t)
 {
-	return t->proto == PROTO_KGDB ? backend_kgdb_new(stack, console, *t->break_in ? t->break_in : NULL) : backend_rsp_new(stack);
+	switch (t->proto) {
+	case PROTO_KGDB:
+		return backend_kgdb_new(stack, console, *t->break_in ? t->break_in : NULL);
+	case PROTO_KD:
+		return backend_kd_new(stack);
+	case PROTO_RSP:
+		break;
+	}
+	return backend_rsp_new(stack);
 }

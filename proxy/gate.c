@@ -72,7 +72,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.slow_line = is_slow(gt->config),
 		.audit = &g->audit,
 		.sandbox = g->sandbox,
-		.console = gt->config->proto == PROTO_KGDB ? &gt->console : NULL,
+		.console = gt->config->proto != PROTO_RSP ? &gt->console : NULL,
 		.console_to_debugger = gt->config->console_to_debugger,
 	});
 }
@@ -101,7 +101,7 @@ static int target_open(struct gate *g, struct gate_target *gt, const struct conf
 		return -ENOMEM;
 	}
 	target_setup(g, gt);
-	if (c->proto == PROTO_KGDB && console_init(&gt->console, c->console_log, why, why_size) < 0)
+	if (c->proto != PROTO_RSP && console_init(&gt->console, c->console_log, why, why_size) < 0)
 		return -EIO;
 	return open_listeners(gt, why, why_size);
 }
@@ -344,10 +344,10 @@ void gate_part_console(struct gate_target *gt, struct console_reader *r)
 {
 	const char *why = r->why ? r->why : "kdgate ends";
 
+	console_part(&gt->console, r);
 	log_line(LOG_LEVEL_INFO, "%s: client %llu (%s) leaves the console: %s", gt->config->name, (unsigned long long)r->who.id, r->who.peer, why);
 	audit_log_write(&gt->gate->audit, &(struct audit_event){ .what = AUDIT_LEAVE, .target = r->who.target, .client = r->who.id, .who = r->who.peer,
 	                                                         .policy = r->who.policy->name, .text = why });
-	console_part(&gt->console, r);
 	console_reader_free(r);
 }
 

@@ -1,0 +1,335 @@
+/* backend_kd.c - a Windows kernel over KD as a backend: its states, its turn, what it offers. See backend_kd_parts.h.
+ *
+ * A conversation with a stopped target is one request at a time; a task is what asks several for one command, and is called again
+ * after each answer. */
+#include "backends/backend_kd_parts.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void backend_kd_print(struct backend_kd *b, const char *fmt, ...)
+{
+	char line[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	if (buf_room(&b->words) > strlen(line))
+		(void)!buf_put_text(&b->words, line);
+}
+
+void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news))
+{
+	b->state = state;
+	b->task = task;
+	b->step = b->hw_cpu = b->hw_edited = 0;
+	b->at = 0;
+	b->planting = NULL;
+	b->cut = b->answered = false;
+}
+
+int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev)
+{
+	b->state = state;
+	b->task = NULL;
+	return (int)ev;
+}
+
+int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news)
+{
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OK };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words)
+{
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = code, .bytes = words ? span_of(words) : (struct span){ 0 } };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static int hear_nothing(struct backend_kd *b, const struct kd_packet *p)
+{
+	guard_note(&b->guard, GUARD_UNASKED, "a packet of type %u", p->type);
+	return BACKEND_MOVED;
+}
+
+static int hear_manipulate(struct backend_kd *b, const struct kd_packet *p)
+{
+	return backend_kd_hear_reply(b, p->payload);
+}
+
+static int hear_state(struct backend_kd *b, const struct kd_packet *p)
+{
+	return b->state == BACKEND_KD_KNOCK ? backend_kd_hear_knocking(b, p) : backend_kd_hear_state(b, p);
+}
+
+static int hear_data(struct backend_kd *b, const struct kd_packet *p)
+{
+	static int (*const hears[KD_TYPES])(struct backend_kd *b, const struct kd_packet *p) = {
+		[KD_TYPE_STATE_CHANGE32] = hear_state, [KD_TYPE_STATE_CHANGE64] = hear_state, [KD_TYPE_MANIPULATE] = hear_manipulate,
+		[KD_TYPE_DEBUG_IO] = backend_kd_hear_io, [KD_TYPE_FILE_IO] = backend_kd_hear_file,
+	};
+
+	b->heard = true;
+	return (p->type < KD_TYPES && hears[p->type] ? hears[p->type] : hear_nothing)(b, p);
+}
+
+static int hear_acked(struct backend_kd *b)
+{
+	if (b->asking && b->unreplied) {
+		b->asking = b->unreplied = false;
+		b->answered = true;
+		b->reply = (struct kd_reply){ .status = KD_SUCCESS };
+	}
+	return BACKEND_MOVED;
+}
+
+/* It booted, or it had given us up; which of both is seen when it stands next. */
+static int hear_restarted(struct backend_kd *b)
+{
+	b->restarted = true;
+	backend_kd_void_request(b);
+	return BACKEND_MOVED;
+}
+
+static int hear_packet(struct backend_kd *b, int ev, const struct kd_packet *p)
+{
+	switch ((enum kd_wire_event)ev) {
+	case KD_WIRE_DATA:
+		return hear_data(b, p);
+	case KD_WIRE_ACKED:
+		return hear_acked(b);
+	case KD_WIRE_RESTARTED:
+		return hear_restarted(b);
+	case KD_WIRE_RESET_DONE:
+		backend_kd_void_request(b);
+		return BACKEND_MOVED;
+	case KD_WIRE_NONE:
+	case KD_WIRE_MOVED:
+		break;
+	}
+	return BACKEND_MOVED;
+}
+
+/* The ACK goes before any work on what it is for: a target waits for it. */
+static int listen(struct backend_kd *b, uint64_t now)
+{
+	struct kd_packet p;
+	int ev, rc;
+
+	if (!b->in.len) {
+		rc = link_recv(b->link, &b->in, now);
+		if (rc <= 0)
+			return rc;
+	}
+	ev = kd_wire_take(&b->wire, &b->in, &p, now);
+	if (ev < 0) {
+		b->why = b->wire.why;
+		return ev;
+	}
+	rc = backend_kd_push(b, now);
+	return rc < 0 ? rc : hear_packet(b, ev, &p);
+}
+
+static int say_nothing(struct backend_kd *b, uint64_t now)
+{
+	(void)b, (void)now;
+	return 0;
+}
+
+static int say_gone(struct backend_kd *b, uint64_t now)
+{
+	(void)now;
+	return kd_wire_idle(&b->wire) && !b->out.len ? -ESHUTDOWN : 0;
+}
+
+static const struct {
+	int (*say)(struct backend_kd *b, uint64_t now);
+	bool timed; /* .deadline counts */
+} states[BACKEND_KD_STATES] = {
+	[BACKEND_KD_KNOCK] = { backend_kd_knock, true },
+	[BACKEND_KD_LEARN] = { say_nothing, false },
+	[BACKEND_KD_IDLE] = { say_nothing, false },
+	[BACKEND_KD_BUSY] = { say_nothing, false },
+	[BACKEND_KD_RUN] = { backend_kd_breaks_in, true },
+	[BACKEND_KD_LOOK] = { say_nothing, false },
+	[BACKEND_KD_LEAVE] = { say_nothing, false },
+	[BACKEND_KD_GONE] = { say_gone, false },
+};
+
+static int work(struct backend_kd *b, struct backend_news *news)
+{
+	return b->task && !b->asking && !b->unsent ? b->task(b, news) : 0;
+}
+
+static int speak(struct backend_kd *b, struct backend_news *news, uint64_t now)
+{
+	int rc = kd_wire_tick(&b->wire, now), done;
+
+	if (rc < 0)
+		b->why = b->wire.why;
+	if (rc >= 0)
+		rc = states[b->state].say(b, now);
+	if (rc < 0)
+		return rc;
+	done = work(b, news);
+	if (done < 0)
+		return done;
+	rc = backend_kd_late(b, now);
+	if (rc >= 0)
+		rc = backend_kd_push(b, now);
+	if (rc < 0)
+		return rc;
+	return done ? done : rc ? BACKEND_MOVED : BACKEND_NONE;
+}
+
+static int kd_poll(struct backend *be, struct backend_news *news, uint64_t now)
+{
+	struct backend_kd *b = (struct backend_kd *)be;
+	int rc = backend_kd_overheard(b, news);
+
+	b->now = now;
+	if (!rc)
+		rc = listen(b, now);
+	return rc ? rc : speak(b, news, now);
+}
+
+static int copy_command(struct backend_kd *b, const struct rsp_cmd *cmd)
+{
+	buf_reset(&b->arg, 0);
+	if (buf_put_span(&b->arg, cmd->data) < 0)
+		return -EINVAL;
+	b->cmd = *cmd;
+	b->cmd.data = buf_span(&b->arg);
+	return 0;
+}
+
+static int kd_submit(struct backend *be, const struct rsp_cmd *cmd)
+{
+	struct backend_kd *b = (struct backend_kd *)be;
+	int (*task)(struct backend_kd *b, struct backend_news *news) = backend_kd_task_of(cmd);
+	int rc;
+
+	if (!task)
+		return -EOPNOTSUPP;
+	rc = b->state == BACKEND_KD_IDLE ? copy_command(b, cmd) : -EBUSY;
+	if (rc)
+		return rc;
+	b->break_wanted = false;
+	backend_kd_begin(b, BACKEND_KD_BUSY, task);
+	return 0;
+}
+
+static void kd_interrupt(struct backend *be)
+{
+	struct backend_kd *b = (struct backend_kd *)be;
+
+	b->cut = true;
+	if (b->break_wanted && !b->unheard)
+		return;
+	b->break_wanted = true;
+	b->break_sent = b->unheard = false;
+	b->breaks = 0;
+	b->deadline = 0; /* whoever asked for it may be the last of this turn */
+}
+
+static void kd_leave(struct backend *be)
+{
+	struct backend_kd *b = (struct backend_kd *)be;
+
+	if (b->state == BACKEND_KD_IDLE)
+		backend_kd_begin(b, BACKEND_KD_LEAVE, backend_kd_task_leave);
+}
+
+static const struct backend_info *kd_info(const struct backend *be)
+{
+	return &((const struct backend_kd *)be)->info;
+}
+
+static const char *kd_why(const struct backend *be)
+{
+	return ((const struct backend_kd *)be)->why;
+}
+
+static struct guard *kd_guard(struct backend *be)
+{
+	return &((struct backend_kd *)be)->guard;
+}
+
+static void kd_ready(struct backend *be)
+{
+	link_ready(((struct backend_kd *)be)->link);
+}
+
+static void kd_wait(const struct backend *be, struct wait *w)
+{
+	const struct backend_kd *b = (const struct backend_kd *)be;
+
+	link_wait(b->link, w);
+	wait_until(w, kd_wire_until(&b->wire));
+	if (b->asking)
+		wait_until(w, b->answer_by);
+	if (states[b->state].timed)
+		wait_until(w, b->deadline);
+}
+
+static void kd_destroy(struct backend *be)
+{
+	struct backend_kd *b = (struct backend_kd *)be;
+	struct buf *bufs[] = { &b->in, &b->out, &b->map, &b->text, &b->doc, &b->words, &b->payload, &b->data, &b->promise,
+		               &b->arg, &b->fetch.bytes, &b->report, &b->kdbg_bytes };
+
+	link_destroy_stack(b->link);
+	kd_wire_fini(&b->wire);
+	tdesc_fini(&b->tdesc);
+	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+		buf_fini(bufs[i]);
+	free(b->cpus);
+	free(b->images);
+	free(b);
+}
+
+static const struct backend_ops kd_ops = {
+	.name = "kd", .submit = kd_submit, .poll = kd_poll, .interrupt = kd_interrupt, .leave = kd_leave, .info = kd_info,
+	.guard = kd_guard, .why = kd_why, .ready = kd_ready, .wait = kd_wait, .destroy = kd_destroy,
+};
+
+static bool allocate(struct backend_kd *b)
+{
+	enum { LINE = 8192, OUT = 2 * KD_FRAME_MAX, MAP = 1024, DOC = 262144, KDBG = 1024 };
+	const struct {
+		struct buf *buf;
+		size_t cap;
+	} bufs[] = {
+		{ &b->in, LINE }, { &b->out, OUT }, { &b->map, MAP }, { &b->text, KD_PAYLOAD_MAX }, { &b->doc, DOC },
+		{ &b->words, BACKEND_KD_WORDS }, { &b->payload, KD_PAYLOAD_MAX }, { &b->data, KD_PAYLOAD_MAX },
+		{ &b->promise, KD_PAYLOAD_MAX }, { &b->arg, RSP_DATA_MAX }, { &b->fetch.bytes, RSP_DATA_MAX },
+		{ &b->report, KD_PAYLOAD_MAX }, { &b->kdbg_bytes, KDBG },
+	};
+
+	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+		if (buf_init(bufs[i].buf, bufs[i].cap) < 0)
+			return false;
+	b->cpus = calloc(BACKEND_KD_CPUS, sizeof *b->cpus);
+	b->images = calloc(BACKEND_KD_IMAGES, sizeof *b->images);
+	return b->cpus && b->images && kd_wire_init(&b->wire, KD_WIRE_COM) == 0 && tdesc_init(&b->tdesc) == 0;
+}
+
+struct backend *backend_kd_new(struct link *stack)
+{
+	struct backend_kd *b = calloc(1, sizeof *b);
+
+	if (!b)
+		return NULL;
+	b->base.ops = &kd_ops;
+	b->state = BACKEND_KD_KNOCK;
+	guard_init(&b->guard);
+	if (!allocate(b)) {
+		kd_destroy(&b->base);
+		return NULL;
+	}
+	b->link = stack;
+	return &b->base;
+}

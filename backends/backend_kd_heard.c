@@ -1,0 +1,86 @@
+/* backend_kd_heard.c - what a KD target says by itself: text, prompts, requests for files. */
+#include "backends/backend_kd_parts.h"
+
+#include "base/text.h"
+
+/* One thing at a time; what the target waits for is answered when the wire is free. */
+static void promise(struct backend_kd *b, enum kd_type type)
+{
+	b->promise_type = type;
+}
+
+static void show(struct backend_kd *b, struct span text)
+{
+	buf_reset(&b->text, 0);
+	if (buf_put_span(&b->text, text) < 0)
+		return;
+	b->text_console = b->text_print = b->text.len > 0;
+}
+
+static void answer_prompt(struct backend_kd *b, const struct kd_io *io)
+{
+	char letter = kd_prompt_letter(io->text, true);
+	struct span answer = { (const uint8_t *)&letter, letter != 0 };
+
+	buf_reset(&b->promise, 0);
+	if (kd_io_answer(&b->promise, io, answer) < 0)
+		return;
+	promise(b, KD_TYPE_DEBUG_IO);
+	if (letter)
+		backend_kd_print(b, "kdgate: the prompt is answered with \"%c\"\n", letter);
+	else
+		backend_kd_print(b, "kdgate: the prompt is answered with an empty line\n");
+}
+
+int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p)
+{
+	struct kd_io io;
+
+	if (kd_io_parse(p->payload, &io) < 0) {
+		guard_note(&b->guard, GUARD_REPLY, "a print that makes no sense");
+		return BACKEND_MOVED;
+	}
+	if (kd_prints_feed(&b->prints, io.text) & KD_NOTICE_BUGCHECK)
+		b->bugcheck = true;
+	show(b, io.text);
+	if (io.prompt)
+		answer_prompt(b, &io);
+	return BACKEND_MOVED;
+}
+
+/* A target that is given a file puts it over its own: refused, always. */
+int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p)
+{
+	char name[BACKEND_KD_NAME];
+	struct kd_file file;
+
+	if (kd_file_parse(p->payload, &file) < 0) {
+		guard_note(&b->guard, GUARD_FILE, "a file request that makes no sense");
+		return BACKEND_MOVED;
+	}
+	guard_note(&b->guard, GUARD_FILE, "it asks the host for the file %s: refused",
+	           file.path.len ? kd_utf16_base(name, sizeof name, file.path) : "(no name)");
+	buf_reset(&b->promise, 0);
+	if (kd_file_refuse(&b->promise, &file) == 0)
+		promise(b, KD_TYPE_FILE_IO);
+	return BACKEND_MOVED;
+}
+
+/* The target's text goes to the console and to the debuggers, one event each; then words of our own. */
+int backend_kd_overheard(struct backend_kd *b, struct backend_news *news)
+{
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = buf_span(&b->text) };
+	if (b->text_console) {
+		b->text_console = false;
+		return (int)BACKEND_CONSOLE;
+	}
+	if (b->text_print) {
+		b->text_print = false;
+		return (int)BACKEND_PRINT;
+	}
+	if (!b->words.len)
+		return 0;
+	news->reply.bytes = buf_span(&b->words);
+	buf_reset(&b->words, 0); /* the bytes stay until the next print */
+	return (int)BACKEND_PRINT;
+}

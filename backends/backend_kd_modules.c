@@ -1,0 +1,167 @@
+/* backend_kd_modules.c - the images of a KD target: PsLoadedModuleList, as clients want to read it (KD 8). */
+#include "backends/backend_kd_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_AT = 0x1000 };
+
+int backend_kd_data_block(struct backend_kd *b)
+{
+	enum { BLOCK = 0x360 };
+	struct span got;
+	int rc;
+
+	if (b->kdbg_known)
+		return 1;
+	if (!b->kdbg_tried) {
+		b->kdbg_tried = true;
+		b->kdbg_found = false;
+		if (!kd_kdbg_begin(&b->kdbg, &b->version))
+			b->kdbg_failed = true;
+	}
+	while (!b->kdbg_failed && !b->kdbg_found) {
+		rc = backend_kd_fetch(b, b->kdbg.at, KD_KDBG_HEAD, &got);
+		if (rc == 0)
+			return 0;
+		rc = kd_kdbg_step(&b->kdbg, got);
+		b->kdbg_found = rc == 1;
+		b->kdbg_failed = rc < 0;
+	}
+	if (b->kdbg_failed)
+		return -ENOENT;
+	rc = backend_kd_fetch(b, b->kdbg.at, b->kdbg.size < BLOCK ? b->kdbg.size : BLOCK, &got);
+	if (rc <= 0)
+		return rc < 0 ? -ENOENT : 0;
+	buf_reset(&b->kdbg_bytes, 0);
+	b->kdbg_known = buf_put_span(&b->kdbg_bytes, got) == 0;
+	return b->kdbg_known ? 1 : -ENOENT;
+}
+
+enum { WALK_HEAD, WALK_ENTRY, WALK_NAME, WALK_END };
+
+static uint64_t pointer_at(enum kd_machine m, struct span s)
+{
+	struct cursor c = cursor_of(s);
+
+	return kd_narrow(m, cursor_le(&c, kd_pointer_size(m)));
+}
+
+static int walk_head(struct backend_kd *b)
+{
+	enum kd_machine m = b->version.machine;
+	struct span got;
+	int rc;
+
+	if (!b->version.module_list)
+		return WALK_END;
+	rc = backend_kd_fetch(b, b->version.module_list, kd_pointer_size(m), &got);
+	if (rc == 0)
+		return -EAGAIN;
+	if (rc < 0 || kd_modules_begin(&b->walk, b->version.module_list, pointer_at(m, got)) != 1)
+		return WALK_END;
+	return WALK_ENTRY;
+}
+
+static int walk_entry(struct backend_kd *b)
+{
+	struct span got;
+	int rc = backend_kd_fetch(b, b->walk.at, kd_module_bytes(b->version.machine), &got);
+
+	if (rc == 0)
+		return -EAGAIN;
+	if (kd_module_parse(got, b->version.machine, &b->module) < 0)
+		return WALK_END;
+	return WALK_NAME;
+}
+
+static int next_entry(struct backend_kd *b)
+{
+	return kd_modules_step(&b->walk, b->module.next) == 1 ? WALK_ENTRY : WALK_END;
+}
+
+static int walk_name(struct backend_kd *b)
+{
+	struct backend_kd_image *image = &b->images[b->images_n];
+	struct span got;
+	int rc = backend_kd_fetch(b, b->module.name.addr, b->module.name.bytes, &got);
+
+	if (rc == 0)
+		return -EAGAIN;
+	*image = (struct backend_kd_image){ .base = b->module.base, .size = b->module.size, .text = TEXT_AT };
+	kd_utf16_base(image->name, sizeof image->name, got);
+	if (!*image->name)
+		snprintf(image->name, sizeof image->name, "unknown-%llx", (unsigned long long)image->base);
+	b->images_n++;
+	return b->images_n < BACKEND_KD_IMAGES ? next_entry(b) : WALK_END;
+}
+
+/* A list that cannot be read to its end is told as far as it was. */
+int backend_kd_images(struct backend_kd *b)
+{
+	static int (*const walks[])(struct backend_kd *b) = { walk_head, walk_entry, walk_name };
+	int next;
+
+	if (b->images_known)
+		return 1;
+	if (!b->walking) {
+		b->walking = true;
+		b->images_n = 0;
+		b->walk_step = WALK_HEAD;
+	}
+	while (b->walk_step != WALK_END) {
+		next = walks[b->walk_step](b);
+		if (next == -EAGAIN)
+			return 0;
+		b->walk_step = (unsigned)next;
+	}
+	b->walking = false;
+	b->images_known = true;
+	return 1;
+}
+
+static int put_image(struct buf *out, const struct backend_kd_image *i)
+{
+	size_t before = out->len;
+	int rc = buf_put_text(out, "<library name=\"");
+
+	for (const char *c = i->name; rc == 0 && *c; c++)
+		rc = strchr("<>&\"'", *c) ? buf_put_u8(out, '_') : buf_put_u8(out, (uint8_t)*c);
+	if (rc == 0)
+		rc = buf_printf(out, "\"><segment address=\"0x%llx\"/></library>", (unsigned long long)(i->base + i->text));
+	if (rc < 0)
+		buf_cut(out, before);
+	return rc;
+}
+
+int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = backend_kd_images(b);
+
+	if (rc <= 0)
+		return rc;
+	buf_reset(&b->doc, 0);
+	rc = buf_put_text(&b->doc, "<library-list>");
+	for (size_t i = 0; i < b->images_n && rc == 0 && buf_room(&b->doc) > 256; i++)
+		rc = put_image(&b->doc, &b->images[i]);
+	if (rc < 0 || buf_put_text(&b->doc, "</library-list>") < 0)
+		return -ENOBUFS;
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .bytes = buf_span(&b->doc), .last = true };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+/* How far the kernel lies from where its file wants to be: that is what linkers choose, for the target's loader has rewritten the header
+ * in memory. */
+int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news)
+{
+	static const uint64_t wants[KD_MACHINES] = { [KD_I386] = 0x400000, [KD_AMD64] = 0x140000000, [KD_ARM64] = 0x140000000 };
+	unsigned long long slide = b->version.kern_base - wants[b->version.machine];
+
+	buf_reset(&b->doc, 0);
+	if (b->version.kern_base == 0)
+		slide = 0;
+	if (buf_printf(&b->doc, "Text=%llx;Data=%llx;Bss=%llx", slide, slide, slide) < 0)
+		return -ENOBUFS;
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = buf_span(&b->doc) };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}

@@ -1,0 +1,264 @@
+/* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a
+ * target is met and left (backend_kd_meet.c), requests and what is known from their answers (backend_kd_ask.c), what clients ask
+ * (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it stopped (backend_kd_stop.c), what it
+ * says by itself (backend_kd_heard.c), its images (backend_kd_modules.c), monitor commands (backend_kd_monitor.c). */
+#ifndef BACKENDS_BACKEND_KD_PARTS_H
+#define BACKENDS_BACKEND_KD_PARTS_H
+
+#include "backends/backend.h"
+#include "backends/kd/api.h"
+#include "backends/kd/context.h"
+#include "backends/kd/hw.h"
+#include "backends/kd/io.h"
+#include "backends/kd/state.h"
+#include "backends/kd/version.h"
+#include "backends/kd/wire.h"
+#include "backends/link/link.h"
+#include "filters/guard.h"
+#include "rsp/features.h"
+#include "rsp/tdesc.h"
+
+#include <errno.h>
+
+enum backend_kd_state {
+	BACKEND_KD_KNOCK,  /* nothing has been heard yet; is told to stop, or to say that it stands */
+	BACKEND_KD_LEARN,  /* stands for the first time; a task asks what it is */
+	BACKEND_KD_IDLE,
+	BACKEND_KD_BUSY,   /* a task works for a client */
+	BACKEND_KD_RUN,
+	BACKEND_KD_LOOK,   /* has stopped; a task finds out why, or lets it run on */
+	BACKEND_KD_LEAVE,  /* a task takes everything out and lets it run */
+	BACKEND_KD_GONE,
+	BACKEND_KD_STATES,
+};
+
+enum {
+	BACKEND_KD_CPUS = 256,
+	BACKEND_KD_SITES = 64,
+	BACKEND_KD_HW = 10,
+	BACKEND_KD_TRAP = 4,            /* bytes of the longest breakpoint instruction */
+	BACKEND_KD_IMAGES = 1024,
+	BACKEND_KD_NAME = 64,
+	BACKEND_KD_WORDS = 2048,
+	BACKEND_KD_KNOCK_MS = 700,      /* between a RESET and a break-in, while nothing is heard */
+	BACKEND_KD_ANSWER_MS = 5000,    /* a request's answer */
+	BACKEND_KD_BREAK_MS = 1000,     /* between break-ins: they are lost now and then */
+	BACKEND_KD_BREAK_WORDS_MS = 10000,
+	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
+	BACKEND_KD_NOISE_MAX = 64,
+	BACKEND_KD_ASKS = 3,            /* how often a request is made whose answer does not come */
+	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6,
+};
+
+struct backend_kd_site { /* a software breakpoint */
+	bool used, wanted;
+	uint64_t addr;
+	uint32_t handle;                /* in the target's table; 0: not in its memory */
+	uint8_t saved[BACKEND_KD_TRAP]; /* what is under it */
+};
+
+struct backend_kd_slot { /* a hardware breakpoint, of every processor */
+	bool wanted, live;
+	unsigned type;                  /* of RSP's Z */
+	struct kd_hw hw, was;           /* was: what is live */
+};
+
+struct backend_kd_cpu {
+	struct kd_regs regs;
+	unsigned tried;                 /* of enum kd_source: was asked in this stop */
+};
+
+struct backend_kd_image {
+	uint64_t base;
+	uint32_t size, text;            /* text: where its first section is, from base */
+	char name[BACKEND_KD_NAME];
+};
+
+/* Memory that is being read, or was: what is asked for again is there. */
+struct backend_kd_fetch {
+	uint64_t addr;
+	size_t want, have;
+	bool physical, ended;           /* ended: no more is to be had */
+	bool narrow;                    /* a request over several pages failed: page by page */
+	struct buf bytes;
+};
+
+struct backend_kd {
+	struct backend base;
+	enum backend_kd_state state;
+	uint64_t now, deadline;
+	struct link *link;
+	struct kd_wire wire;
+	struct buf in, out;             /* received, not taken; made, not sent */
+	struct guard guard;
+	struct backend_info info;
+	struct tdesc tdesc;
+	struct buf map, text, doc, words; /* words: to be printed; text: of the target, to be printed */
+	bool text_console, text_print;
+	const char *why;
+	unsigned knocks;
+	bool heard;                     /* anything that is KD */
+
+	/* The request that is out. */
+	struct kd_request asked;
+	struct buf payload;             /* of it */
+	bool unsent, asking;            /* it waits for the wire; for its answer */
+	unsigned asks;
+	uint64_t answer_by;
+	struct kd_reply reply;
+	struct buf data;                /* what .reply.data points into */
+	bool answered;                  /* .reply has not been looked at */
+	bool unreplied;                 /* it is one that has no answer, and has gone */
+	struct buf promise;             /* an answer that the target waits for: of a prompt, of a file */
+	enum kd_type promise_type;
+
+	/* The task. */
+	int (*task)(struct backend_kd *b, struct backend_news *news);
+	struct rsp_cmd cmd;
+	struct buf arg;                 /* what .cmd.data points into */
+	bool cut, told;                 /* told: a monitor command's text has gone */
+	unsigned step;
+	size_t at;
+	struct backend_kd_fetch fetch;
+
+	/* The target. */
+	struct kd_version version;
+	struct kd_state st;             /* of the last stop; its path is in .path */
+	struct buf report;              /* the payload it came in */
+	unsigned processors;
+	struct backend_kd_cpu *cpus;    /* BACKEND_KD_CPUS */
+	struct rsp_thread threads[BACKEND_KD_CPUS];
+	struct rsp_stop stop;
+	struct kd_prints prints;
+	bool restarted;                 /* its stream began anew */
+	uint16_t report_type;
+	bool early;                     /* its stop came before the ACK of its resume */
+	bool judged;                    /* .stop says why it stopped */
+	bool booted;                    /* since it was let run */
+	bool bugcheck;                  /* was printed: the next stop is its stop */
+
+	/* How it runs. */
+	struct rsp_action action;       /* c or s */
+	unsigned stepping;              /* the processor of a step */
+	bool started, over;             /* of a resume: it was looked at; it steps over a trap, without running */
+	bool hit;                       /* a debug register stopped it: that is to be forgotten, and passed */
+	uint32_t status;                /* of the next Continue2 */
+	bool break_wanted, break_sent, break_stale, unheard;
+	uint64_t break_since, resumed_at, resumed_pc;
+	unsigned noise;
+	uint64_t break_pc[2];           /* where break-ins were seen to stop; 0: not yet */
+	unsigned breaks;                /* how often it was told to stop, for one that asked */
+	unsigned owner;                 /* the processor that stopped, while another is to step */
+	bool switched;
+
+	/* Breakpoints. */
+	struct backend_kd_site sites[BACKEND_KD_SITES];
+	uint64_t removed[8];            /* sites that were taken out lately: a processor may have trapped there before */
+	unsigned removed_n;
+	struct backend_kd_slot slots[BACKEND_KD_HW];
+	unsigned hw_cpu, hw_edited;     /* of a flush: the processor it is at; so many have been edited */
+	struct backend_kd_site *planting;
+	bool table_clean;
+	unsigned cleaned;
+
+	/* Images. */
+	struct backend_kd_image *images; /* BACKEND_KD_IMAGES */
+	size_t images_n;
+	bool images_known;
+	struct kd_module_walk walk;
+	struct kd_module module;
+	struct kd_kdbg_walk kdbg;
+	struct buf kdbg_bytes;
+	bool kdbg_known, kdbg_tried, kdbg_found, kdbg_failed;
+	bool walking;
+	unsigned walk_step;
+};
+
+static inline int backend_kd_fails(struct backend_kd *b, const char *why)
+{
+	b->why = why;
+	return -EPROTO;
+}
+
+static inline struct kd_cpu backend_kd_here(const struct backend_kd *b)
+{
+	return (struct kd_cpu){ b->version.machine, b->st.processor };
+}
+
+static inline struct kd_regs *backend_kd_regs(struct backend_kd *b)
+{
+	return &b->cpus[b->st.processor].regs;
+}
+
+/* A task answers 0: it waits; an event: it is done; -errno: the target is lost. What it calls answers 1: there; 0: it waits, call again
+ * when the task is called; -errno: it cannot be had. */
+void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news));
+int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev) MUST_USE;
+int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words) MUST_USE;
+void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* backend_kd_ask.c. ask: it is out; 0. answer: what came for a request whose task asked it: true once. */
+int backend_kd_ask(struct backend_kd *b, const struct kd_request *r) MUST_USE;
+bool backend_kd_answer(struct backend_kd *b) MUST_USE;
+int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* what waits for the wire, and for the link: 1 moved, 0, -errno */
+int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */
+int backend_kd_hear_reply(struct backend_kd *b, struct span payload) MUST_USE; /* an event */
+void backend_kd_void_request(struct backend_kd *b);              /* no answer will come to it: as if refused */
+int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources) MUST_USE;
+int backend_kd_put_back(struct backend_kd *b, unsigned cpu) MUST_USE; /* registers that were changed, to the target */
+int backend_kd_fetch(struct backend_kd *b, uint64_t addr, size_t n, struct span *bytes) MUST_USE; /* all of it; -EFAULT: less, as .fetch tells */
+int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool physical) MUST_USE; /* 1: .fetch has what there is */
+void backend_kd_forget(struct backend_kd *b);                    /* what was known of registers and memory */
+
+/* backend_kd_breaks.c */
+int backend_kd_task_set(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_task_clear(struct backend_kd *b, struct backend_news *news) MUST_USE;
+struct backend_kd_site *backend_kd_site_at(struct backend_kd *b, uint64_t addr);
+void backend_kd_mask(const struct backend_kd *b, uint64_t addr, uint8_t *bytes, size_t n); /* what was read, without our breakpoints */
+int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n) MUST_USE;               /* none is in that memory */
+int backend_kd_clean(struct backend_kd *b) MUST_USE;   /* the target's table has none of a dead debugger's */
+int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in the target, and nothing else */
+void backend_kd_unwant_all(struct backend_kd *b);
+void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
+void backend_kd_sites_void(struct backend_kd *b);      /* it booted: none is left */
+bool backend_kd_was_removed(const struct backend_kd *b, uint64_t pc);
+unsigned backend_kd_trap_size(const struct backend_kd *b);
+bool backend_kd_is_trap(const struct backend_kd *b, const uint8_t *bytes);
+
+/* backend_kd_run.c */
+int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_run_on(struct backend_kd *b) MUST_USE; /* 0: a task lets it run, and nobody is told */
+int backend_kd_breaks_in(struct backend_kd *b, uint64_t now) MUST_USE;
+
+/* backend_kd_stop.c */
+int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
+int backend_kd_hear_knocking(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
+int backend_kd_task_look(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_task_over(struct backend_kd *b, struct backend_news *news) MUST_USE; /* it has stepped without running */
+int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news) MUST_USE; /* it stands: needs CONTEXT */
+
+/* backend_kd_meet.c */
+int backend_kd_knock(struct backend_kd *b, uint64_t now) MUST_USE;
+int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_learn(struct backend_kd *b) MUST_USE; /* what it is: 1 known */
+
+/* backend_kd_heard.c */
+int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
+int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
+int backend_kd_overheard(struct backend_kd *b, struct backend_news *news) MUST_USE; /* 0, or an event with text */
+
+/* backend_kd_serve.c */
+int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struct backend_news *news);
+
+/* backend_kd_modules.c */
+int backend_kd_images(struct backend_kd *b) MUST_USE; /* 1: .images; also when some, or all, could not be read */
+int backend_kd_data_block(struct backend_kd *b) MUST_USE; /* 1: .kdbg_bytes; -ENOENT */
+int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news) MUST_USE;
+
+/* backend_kd_monitor.c */
+int backend_kd_task_monitor(struct backend_kd *b, struct backend_news *news) MUST_USE;
+
+#endif

@@ -1,0 +1,249 @@
+/* backend_kd_run.c - a KD target is let run: past what would stop it where it stands, with the breakpoints that are wanted. */
+#include "backends/backend_kd_parts.h"
+
+#include <string.h>
+
+static uint64_t pc_now(const struct backend_kd *b)
+{
+	const struct kd_regs *r = &b->cpus[b->st.processor].regs;
+
+	return r->context_n ? kd_regs_pc(r) : b->st.pc;
+}
+
+static bool may_be_trap(const struct backend_kd *b)
+{
+	const struct kd_report *r = &b->st.report;
+
+	if (b->st.kind != KD_EXCEPTION || b->st.exception.code != KD_BREAKPOINT || pc_now(b) != b->st.pc)
+		return false;
+	return !r->have || r->stream_n < backend_kd_trap_size(b) || backend_kd_is_trap(b, r->stream);
+}
+
+/* A hard-coded int3 is stepped over by whoever debugs: the target would stop there for ever. Its byte is read again, for a wrong "not
+ * there" costs another stop and a wrong "there" the kernel (KD 2.2; the table is clean by now). */
+static int pass_trap(struct backend_kd *b)
+{
+	uint8_t bytes[BACKEND_KD_TRAP];
+	struct span got;
+	int rc;
+
+	if (!may_be_trap(b))
+		return 1;
+	rc = backend_kd_fetch(b, b->st.pc, backend_kd_trap_size(b), &got);
+	if (rc <= 0)
+		return rc < 0 ? 1 : 0;
+	memcpy(bytes, got.p, got.len);
+	backend_kd_mask(b, b->st.pc, bytes, got.len);
+	if (!backend_kd_is_trap(b, bytes))
+		return 1;
+	rc = backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
+	if (rc <= 0)
+		return rc;
+	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + backend_kd_trap_size(b)) < 0)
+		return 1;
+	if (b->action.verb == 's')
+		b->over = true;
+	b->st.exception.code = KD_SINGLE_STEP; /* it stands behind it: not to be done twice */
+	return 1;
+}
+
+/* A debug register's hit stays in DR6 until somebody takes it out; a breakpoint of execution stops again at the same instruction. */
+static int pass_hit(struct backend_kd *b)
+{
+	struct kd_regs *r = backend_kd_regs(b);
+	int rc = b->hit ? backend_kd_need(b, b->st.processor, KD_NEEDS_SPECIAL | KD_NEEDS_CONTEXT) : 1;
+
+	if (rc > 0 && b->hit) {
+		kd_hw_forget(r);
+		if (pc_now(b) == b->st.pc && b->stop.why == RSP_WHY_HWBREAK)
+			(void)!kd_regs_set_resume(r, true);
+		b->hit = false;
+	}
+	return rc;
+}
+
+/* A trap flag that a step left goes with Continue2, but for an exception that is not handled. */
+static int pass_flag(struct backend_kd *b)
+{
+	int rc = kd_status_ok(b->status) || !(b->st.report.eflags & 0x100) ? 1 : backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
+
+	if (rc > 0 && !kd_status_ok(b->status) && kd_regs_trap(backend_kd_regs(b)))
+		(void)!kd_regs_set_trap(backend_kd_regs(b), false);
+	b->answered = false;
+	return rc;
+}
+
+static int put_registers(struct backend_kd *b)
+{
+	return backend_kd_put_back(b, b->st.processor);
+}
+
+static uint64_t dr7_now(struct backend_kd *b)
+{
+	uint8_t raw[KD_REG_MAX] = { 0 };
+	uint64_t value = 0;
+
+	for (unsigned i = 0; b->cpus[b->st.processor].regs.special_n && i < kd_reg_count(b->version.machine); i++)
+		if (strcmp(kd_reg(b->version.machine, i)->name, "dr7") == 0 && kd_reg_get(backend_kd_regs(b), i, raw) > 0) {
+			memcpy(&value, raw, sizeof value);
+			return value;
+		}
+	return b->st.report.dr7;
+}
+
+static int go(struct backend_kd *b)
+{
+	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, b->action.verb == 's', dr7_now(b));
+
+	if (b->over || backend_kd_answer(b))
+		return 1;
+	b->resumed_pc = pc_now(b);
+	return backend_kd_ask(b, &r);
+}
+
+/* 1: it runs, or has stepped over a trap; 0; -errno: it does not. */
+static int resume(struct backend_kd *b)
+{
+	static int (*const stages[])(struct backend_kd *b) = {
+		backend_kd_clean, pass_trap, pass_hit, pass_flag, put_registers, backend_kd_flush, go,
+	};
+	int rc = 1;
+
+	while (b->step < sizeof stages / sizeof *stages && (rc = stages[b->step](b)) > 0) {
+		b->step++;
+		b->answered = false;
+	}
+	return rc;
+}
+
+static int runs(struct backend_kd *b, enum backend_event ev)
+{
+	b->resumed_at = b->now;
+	b->deadline = b->break_wanted ? b->now : NEVER;
+	backend_kd_forget(b);
+	if (!b->early)
+		return backend_kd_done(b, BACKEND_KD_RUN, ev);
+	b->early = false;
+	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
+	return (int)ev;
+}
+
+static int choose(struct backend_kd *b)
+{
+	const struct rsp_action *all = NULL, *here = NULL;
+
+	for (size_t i = 0; i < b->cmd.actions_n; i++) {
+		const struct rsp_action *a = &b->cmd.actions[i];
+
+		if (!a->has_thread || !rsp_thread_names_one(a->thread))
+			all = all ? all : a;
+		else if (a->thread.tid == b->st.processor + 1)
+			here = here ? here : a;
+		else if (a->verb == 's' || a->verb == 'S')
+			return -EOPNOTSUPP;
+	}
+	here = here ? here : all;
+	if (!here)
+		return -EOPNOTSUPP;
+	b->action = *here;
+	return 0;
+}
+
+/* The client's signal is the exception's: the kernel is to deal with it. But for the debugger's own. */
+static uint32_t status_of(const struct backend_kd *b)
+{
+	bool own = b->st.kind != KD_EXCEPTION || b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP;
+	bool signals = (b->action.verb == 'C' || b->action.verb == 'S') && b->action.sig;
+
+	return signals && !own ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
+}
+
+static int start(struct backend_kd *b)
+{
+	int rc = choose(b);
+
+	if (rc < 0)
+		return rc;
+	b->status = status_of(b);
+	b->action.verb = b->action.verb == 's' || b->action.verb == 'S' ? 's' : 'c';
+	b->stepping = b->st.processor;
+	b->over = false;
+	b->noise = 0;
+	b->started = true;
+	return 0;
+}
+
+int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = b->started ? 0 : start(b);
+
+	if (rc < 0)
+		return backend_kd_say_error(b, news, 1, "only the processor that stopped can be stepped");
+	rc = resume(b);
+	if (rc == 0)
+		return 0;
+	b->started = false;
+	if (rc < 0)
+		return backend_kd_say_error(b, news, 1, "the target refused what must be done before it runs");
+	if (!b->over)
+		return runs(b, BACKEND_RUNS);
+	b->over = false;
+	b->st.pc += backend_kd_trap_size(b);
+	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_over);
+	return (int)BACKEND_RUNS;
+}
+
+static int task_run_on(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = resume(b);
+
+	(void)news;
+	if (rc < 0)
+		return backend_kd_fails(b, "it stopped where nobody wanted it to, and cannot be made to go on");
+	return rc ? runs(b, BACKEND_MOVED) : 0;
+}
+
+int backend_kd_run_on(struct backend_kd *b)
+{
+	b->status = KD_DBG_CONTINUE;
+	b->over = false;
+	backend_kd_begin(b, BACKEND_KD_LOOK, task_run_on);
+	return (int)BACKEND_MOVED;
+}
+
+int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
+{
+	int rc;
+
+	(void)news;
+	if (!b->started) {
+		b->started = true;
+		b->action = (struct rsp_action){ .verb = 'c' };
+		b->status = KD_DBG_CONTINUE;
+		b->over = false;
+		backend_kd_unwant_all(b);
+	}
+	rc = resume(b);
+	if (rc < 0)
+		return backend_kd_fails(b, "it does not take what must be done before it is left");
+	return rc ? backend_kd_done(b, BACKEND_KD_GONE, BACKEND_MOVED) : 0;
+}
+
+/* Lossy: a byte that comes while the kernel prints, or just stops, is not seen. One too many stops it once more after the next resume,
+ * which is known then (break_stale). */
+int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
+{
+	if (!b->break_wanted || now < b->deadline)
+		return 0;
+	if (!b->breaks++)
+		b->break_since = now;
+	b->deadline = now + BACKEND_KD_BREAK_MS;
+	b->break_sent = true;
+	kd_wire_break_in(&b->wire);
+	if (!b->unheard && now - b->break_since >= BACKEND_KD_BREAK_WORDS_MS) {
+		b->unheard = true;
+		backend_kd_print(b, "kdgate: the target does not answer the break-in (its interrupts are off, it writes a dump, or it hangs); "
+		                    "kdgate goes on trying\n");
+	}
+	return 1;
+}

@@ -1,0 +1,258 @@
+/* backend_kd_serve.c - what clients ask of a stopped KD target: registers, memory, processors. */
+#include "backends/backend_kd_parts.h"
+
+#include "base/hex.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NO_MEMORY = 14, REFUSED = 1 };
+
+/* Processor n is thread n + 1; no thread, or any, is the processor that stopped. -1: there is none. */
+static int cpu_of(const struct backend_kd *b, const struct rsp_cmd *cmd)
+{
+	int64_t tid = cmd->thread.tid;
+
+	if (!rsp_thread_names_one(cmd->thread))
+		return b->st.processor;
+	return tid > 0 && tid <= b->processors ? (int)(tid - 1) : -1;
+}
+
+static int no_thread(struct backend_kd *b, struct backend_news *news)
+{
+	return backend_kd_say_error(b, news, REFUSED, "there is no such processor");
+}
+
+static int put_register(const struct kd_regs *r, unsigned num, struct buf *out)
+{
+	uint8_t value[KD_REG_MAX];
+	int n = kd_reg_get(r, num, value);
+
+	if (n >= 0)
+		return hex_put(out, (struct span){ value, (size_t)n });
+	for (unsigned i = 0; i < kd_reg(r->machine, num)->bits / 4; i++)
+		if (buf_put_u8(out, 'x') < 0)
+			return -ENOBUFS;
+	return 0;
+}
+
+static int say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_reply_kind kind)
+{
+	news->reply = (struct rsp_reply){ .kind = kind, .bytes = buf_span(&b->doc), .last = true };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static int read_registers(struct backend_kd *b, struct backend_news *news)
+{
+	int cpu = cpu_of(b, &b->cmd), rc;
+
+	if (cpu < 0)
+		return no_thread(b, news);
+	rc = backend_kd_need(b, (unsigned)cpu, KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL);
+	if (rc <= 0)
+		return rc;
+	if (!b->cpus[cpu].regs.context_n)
+		return backend_kd_say_error(b, news, REFUSED, "the target did not tell that processor's registers");
+	buf_reset(&b->doc, 0);
+	for (unsigned i = 0; i < kd_reg_cheap(b->version.machine); i++)
+		if (put_register(&b->cpus[cpu].regs, i, &b->doc) < 0)
+			return -ENOBUFS;
+	return say_doc(b, news, RSP_REPLY_REGS);
+}
+
+static int read_register(struct backend_kd *b, struct backend_news *news)
+{
+	unsigned num = b->cmd.num[0] < UINT16_MAX ? (unsigned)b->cmd.num[0] : UINT16_MAX;
+	int cpu = cpu_of(b, &b->cmd), rc;
+
+	if (cpu < 0 || !kd_reg(b->version.machine, num))
+		return backend_kd_say_error(b, news, REFUSED, "there is no such register");
+	rc = backend_kd_need(b, (unsigned)cpu, kd_reg_needs(b->version.machine, num));
+	if (rc <= 0)
+		return rc;
+	buf_reset(&b->doc, 0);
+	return put_register(&b->cpus[cpu].regs, num, &b->doc) < 0 ? -ENOBUFS : say_doc(b, news, RSP_REPLY_REGS);
+}
+
+/* 0; what the target would not take is the client's error. */
+static int change_all(struct backend_kd *b, struct kd_regs *r)
+{
+	size_t at = 0;
+
+	for (unsigned i = 0; i < kd_reg_cheap(b->version.machine); i++) {
+		size_t n = kd_reg(b->version.machine, i)->bits / 8;
+		int rc;
+
+		if (n > b->cmd.data.len - at)
+			return 0; /* gdb may send fewer */
+		rc = kd_reg_put(r, i, b->cmd.data.p + at, n);
+		if (rc < 0 && rc != -ENODATA)
+			return rc;
+		at += n;
+	}
+	return 0;
+}
+
+static int refuse_change(struct backend_kd *b, struct backend_news *news, int rc)
+{
+	static const struct {
+		int rc;
+		const char *words;
+	} lines[] = {
+		{ -EPERM, "that register cannot be changed through KD" },
+		{ -EINVAL, "the register does not hold that value" },
+		{ -ENODATA, "the target did not tell that register" },
+		{ -EIO, "the target refused the registers" },
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		if (lines[i].rc == rc)
+			return backend_kd_say_error(b, news, REFUSED, lines[i].words);
+	return backend_kd_say_error(b, news, REFUSED, "there is no such register");
+}
+
+static int write_registers(struct backend_kd *b, struct backend_news *news)
+{
+	int cpu = cpu_of(b, &b->cmd), rc;
+	unsigned num = b->cmd.num[0] < UINT16_MAX ? (unsigned)b->cmd.num[0] : UINT16_MAX;
+	bool all = b->cmd.op == RSP_OP_REGS_WRITE;
+
+	if (cpu < 0)
+		return no_thread(b, news);
+	rc = b->step ? 1 : backend_kd_need(b, (unsigned)cpu, all ? KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL : kd_reg_needs(b->version.machine, num));
+	if (rc <= 0)
+		return rc;
+	if (!b->step++) {
+		b->answered = false;
+		rc = all ? change_all(b, &b->cpus[cpu].regs) : kd_reg_put(&b->cpus[cpu].regs, num, b->cmd.data.p, b->cmd.data.len);
+	} else {
+		rc = 0;
+	}
+	if (rc >= 0)
+		rc = backend_kd_put_back(b, (unsigned)cpu);
+	if (rc == 0)
+		return 0;
+	if (rc < 0)
+		b->cpus[cpu].tried = 0; /* what it has now is to be asked again */
+	return rc < 0 ? refuse_change(b, news, rc) : backend_kd_say_ok(b, news);
+}
+
+static int read_memory(struct backend_kd *b, struct backend_news *news)
+{
+	size_t n = b->cmd.len < RSP_DATA_MAX ? b->cmd.len : RSP_DATA_MAX;
+	int rc = backend_kd_fetch_some(b, b->cmd.addr, n, false);
+	struct span got = buf_span(&b->fetch.bytes);
+
+	if (rc <= 0)
+		return rc;
+	if (n && !got.len)
+		return backend_kd_say_error(b, news, NO_MEMORY, "the target cannot read there (paged out, or not mapped)");
+	buf_reset(&b->doc, 0);
+	if (buf_put_span(&b->doc, got) < 0)
+		return -ENOBUFS;
+	backend_kd_mask(b, b->cmd.addr, buf_data(&b->doc), b->doc.len);
+	return say_doc(b, news, RSP_REPLY_BYTES);
+}
+
+/* Page by page: a write that fails in the middle has not happened beyond a page. */
+static size_t write_size(const struct backend_kd *b)
+{
+	enum { PAGE = 4096, MOST = 2048 };
+	size_t left = b->cmd.data.len - b->at, page = PAGE - (size_t)((b->cmd.addr + b->at) % PAGE);
+
+	left = left < page ? left : page;
+	return left < MOST ? left : MOST;
+}
+
+static int write_memory(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = b->step ? 1 : backend_kd_lift(b, b->cmd.addr, b->cmd.data.len);
+	struct kd_request r;
+
+	if (rc <= 0)
+		return rc;
+	if (!b->step++)
+		b->answered = false;
+	b->fetch.want = b->fetch.have = 0;
+	if (backend_kd_answer(b)) {
+		b->at += b->reply.actual;
+		if (!kd_status_ok(b->reply.status) || !b->reply.actual)
+			return backend_kd_say_error(b, news, NO_MEMORY, b->at ? "the target wrote only a part of that" : "the target cannot write there");
+	}
+	if (b->at >= b->cmd.data.len)
+		return backend_kd_say_ok(b, news);
+	r = kd_write_virtual(backend_kd_here(b), b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, write_size(b) });
+	return backend_kd_ask(b, &r);
+}
+
+static int list_threads(struct backend_kd *b, struct backend_news *news)
+{
+	size_t n = 0;
+
+	b->threads[n++] = (struct rsp_thread){ .tid = b->st.processor + 1 }; /* first: some clients take it for the one that stopped */
+	for (unsigned i = 0; i < b->processors; i++)
+		if (i != b->st.processor)
+			b->threads[n++] = (struct rsp_thread){ .tid = i + 1 };
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = n, .last = true };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static int no_more_threads(struct backend_kd *b, struct backend_news *news)
+{
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .last = true };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static int describe_thread(struct backend_kd *b, struct backend_news *news)
+{
+	int cpu = cpu_of(b, &b->cmd);
+
+	if (cpu < 0)
+		return no_thread(b, news);
+	buf_reset(&b->doc, 0);
+	if (buf_printf(&b->doc, "processor %d", cpu) < 0 ||
+	    (cpu == b->st.processor && b->st.thread && buf_printf(&b->doc, ", thread 0x%llx", (unsigned long long)b->st.thread) < 0))
+		return -ENOBUFS;
+	return say_doc(b, news, RSP_REPLY_BYTES);
+}
+
+static int is_alive(struct backend_kd *b, struct backend_news *news)
+{
+	return cpu_of(b, &b->cmd) < 0 ? no_thread(b, news) : backend_kd_say_ok(b, news);
+}
+
+static int current_thread(struct backend_kd *b, struct backend_news *news)
+{
+	b->threads[0] = (struct rsp_thread){ .tid = b->st.processor + 1 };
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = 1 };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static int document(struct backend_kd *b, struct backend_news *news)
+{
+	if (span_is(b->cmd.text, "libraries") || span_is(b->cmd.text, "libraries-svr4"))
+		return backend_kd_task_libraries(b, news);
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+static bool is_named(const struct rsp_cmd *cmd, const char *name)
+{
+	return cmd->spec && strcmp(cmd->spec->name, name) == 0;
+}
+
+int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struct backend_news *news)
+{
+	static int (*const tasks[RSP_OPS])(struct backend_kd *b, struct backend_news *news) = {
+		[RSP_OP_REGS_READ] = read_registers, [RSP_OP_REG_READ] = read_register,
+		[RSP_OP_REGS_WRITE] = write_registers, [RSP_OP_REG_WRITE] = write_registers,
+		[RSP_OP_MEM_READ] = read_memory, [RSP_OP_MEM_READ_BIN] = read_memory,
+		[RSP_OP_MEM_WRITE] = write_memory, [RSP_OP_MEM_WRITE_BIN] = write_memory,
+		[RSP_OP_BREAK_SET] = backend_kd_task_set, [RSP_OP_BREAK_CLEAR] = backend_kd_task_clear,
+		[RSP_OP_RESUME] = backend_kd_task_resume, [RSP_OP_THREADS_FIRST] = list_threads, [RSP_OP_THREADS_NEXT] = no_more_threads,
+		[RSP_OP_THREAD_EXTRA] = describe_thread, [RSP_OP_THREAD_ALIVE] = is_alive, [RSP_OP_THREAD_CURRENT] = current_thread,
+		[RSP_OP_XFER_READ] = document, [RSP_OP_MONITOR] = backend_kd_task_monitor,
+	};
+
+	return is_named(cmd, "qOffsets") ? backend_kd_task_offsets : cmd->op < RSP_OPS ? tasks[cmd->op] : NULL;
+}

@@ -1,0 +1,334 @@
+/* backend_kd_stop.c - a KD target has stopped: why, whether that is for a client, and with what words. */
+#include "backends/backend_kd_parts.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum verdict { PASS, TELL, RUN_ON }; /* PASS: the next rule */
+
+static int parse(struct backend_kd *b, uint16_t type)
+{
+	struct span payload = buf_span(&b->report);
+
+	return type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(payload, &b->st) : kd_state_parse(payload, b->version.machine, &b->st);
+}
+
+static int take_report(struct backend_kd *b, const struct kd_packet *p)
+{
+	unsigned most = BACKEND_KD_CPUS;
+
+	buf_reset(&b->report, 0);
+	if (buf_put_span(&b->report, p->payload) < 0 || parse(b, p->type) < 0 || b->st.processor >= most) {
+		guard_note(&b->guard, GUARD_STOP, "a state change that makes no sense");
+		return -EBADMSG;
+	}
+	if (b->st.processors > b->processors)
+		b->processors = b->st.processors < most ? b->st.processors : most;
+	(void)kd_prints_end(&b->prints);
+	return 0;
+}
+
+int backend_kd_hear_knocking(struct backend_kd *b, const struct kd_packet *p)
+{
+	if (take_report(b, p) < 0)
+		return BACKEND_MOVED;
+	b->report_type = p->type;
+	b->info.was_running = b->st.kind != KD_EXCEPTION || b->knocks % 2 == 0;
+	backend_kd_begin(b, BACKEND_KD_LEARN, backend_kd_task_learn);
+	return BACKEND_MOVED;
+}
+
+/* While it stands: what it sent before comes again after a RESET. */
+static int hear_again(struct backend_kd *b, const struct kd_packet *p)
+{
+	struct kd_state again;
+	int rc = kd_state_parse(p->payload, b->version.machine, &again);
+
+	if (rc < 0 || again.pc != b->st.pc || again.processor != b->st.processor || again.kind != b->st.kind)
+		guard_note(&b->guard, GUARD_UNASKED, "a state change of a target that stands");
+	return BACKEND_MOVED;
+}
+
+int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
+{
+	if (b->state != BACKEND_KD_RUN && !(b->task && b->asking && b->unreplied))
+		return hear_again(b, p);
+	if (take_report(b, p) < 0)
+		return BACKEND_MOVED;
+	b->report_type = p->type;
+	b->early = b->state != BACKEND_KD_RUN;
+	if (b->early) { /* its stop is here before the ACK of the resume */
+		b->asking = b->unreplied = false;
+		b->answered = true;
+		b->reply = (struct kd_reply){ .status = KD_SUCCESS };
+		kd_wire_answered(&b->wire);
+		return BACKEND_MOVED;
+	}
+	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
+	return BACKEND_MOVED;
+}
+
+static void stop_is(struct backend_kd *b, unsigned signal, enum rsp_stop_why why)
+{
+	b->stop.code = (uint8_t)signal;
+	b->stop.why = why;
+}
+
+static const char *path_of(const struct kd_state *st, char *out, size_t size)
+{
+	return text_ascii(out, size, kd_base_name(st->load.path));
+}
+
+static enum verdict judge_load(struct backend_kd *b)
+{
+	char name[BACKEND_KD_NAME];
+
+	if (b->st.kind != KD_LOAD_SYMBOLS)
+		return PASS;
+	b->images_known = false;
+	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
+	if (b->st.load.everything)
+		backend_kd_print(b, "kdgate: the target says that all its images go (it reboots, or hands over to the kernel)\n");
+	else
+		backend_kd_print(b, "kdgate: %s %s at 0x%llx\n", path_of(&b->st, name, sizeof name), b->st.load.unload ? "goes" : "is loaded",
+		                 (unsigned long long)b->st.load.base);
+	return TELL;
+}
+
+/* What the target wants its debugger to do is not done. */
+static enum verdict judge_command(struct backend_kd *b)
+{
+	if (b->st.kind != KD_COMMAND_STRING)
+		return PASS;
+	guard_note(&b->guard, GUARD_FILE, "it wants a debugger command to be run: passed over");
+	return b->break_wanted ? PASS : RUN_ON;
+}
+
+static enum verdict judge_bugcheck(struct backend_kd *b)
+{
+	const char *name = kd_bugcheck_name(b->prints.code);
+	const uint64_t *p = b->prints.params;
+
+	if (!b->bugcheck)
+		return PASS;
+	b->bugcheck = false;
+	stop_is(b, BACKEND_KD_SIGABRT, RSP_WHY_NONE);
+	backend_kd_print(b, "kdgate: bugcheck 0x%x%s%s", b->prints.code, name ? " " : "", name ? name : "");
+	if (b->prints.params_n)
+		backend_kd_print(b, " (0x%llx, 0x%llx, 0x%llx, 0x%llx)", (unsigned long long)p[0], (unsigned long long)p[1], (unsigned long long)p[2],
+		                 (unsigned long long)p[3]);
+	backend_kd_print(b, "%s%s; going on writes the dump and reboots\n", *b->prints.driver ? ", driver at fault: " : "", b->prints.driver);
+	return TELL;
+}
+
+static bool is_exception(const struct backend_kd *b, uint32_t code)
+{
+	return b->st.kind == KD_EXCEPTION && b->st.exception.code == code;
+}
+
+static enum verdict judge_hardware(struct backend_kd *b)
+{
+	static const enum rsp_stop_why whys[] = { [1] = RSP_WHY_HWBREAK, [2] = RSP_WHY_WATCH, [3] = RSP_WHY_RWATCH, [4] = RSP_WHY_AWATCH };
+	int slot = is_exception(b, KD_SINGLE_STEP) && b->st.report.have ? kd_hw_hit(b->st.report.dr6, b->st.report.dr7) : -1;
+
+	if (slot < 0)
+		return PASS;
+	b->hit = true;
+	if (slot >= BACKEND_KD_HW || !b->slots[slot].wanted)
+		return b->break_wanted ? PASS : RUN_ON; /* a processor had hit it before it was taken out; or a dead debugger's */
+	stop_is(b, BACKEND_KD_SIGTRAP, whys[b->slots[slot].type]);
+	b->stop.addr = b->slots[slot].hw.addr;
+	return TELL;
+}
+
+static enum verdict judge_step(struct backend_kd *b)
+{
+	if (!is_exception(b, KD_SINGLE_STEP) || b->action.verb != 's')
+		return PASS;
+	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+	return TELL;
+}
+
+static enum verdict judge_site(struct backend_kd *b)
+{
+	struct backend_kd_site *s = is_exception(b, KD_BREAKPOINT) ? backend_kd_site_at(b, b->st.pc) : NULL;
+
+	if (!s || !s->wanted)
+		return PASS;
+	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_SWBREAK);
+	return TELL;
+}
+
+static void learn_break_pc(struct backend_kd *b)
+{
+	if (b->break_pc[0] == b->st.pc || b->break_pc[1] == b->st.pc)
+		return;
+	b->break_pc[1] = b->break_pc[0];
+	b->break_pc[0] = b->st.pc;
+}
+
+static enum verdict judge_break_in(struct backend_kd *b)
+{
+	if (!b->break_wanted || b->st.kind != KD_EXCEPTION)
+		return PASS;
+	if (is_exception(b, KD_BREAKPOINT) || is_exception(b, KD_WAKE_DEBUGGER)) {
+		learn_break_pc(b);
+		b->break_sent = false; /* this is what came of it */
+		stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
+		return TELL;
+	}
+	return PASS;
+}
+
+/* Stops that are noise: an earlier break-in that was still pending; a processor that had trapped at a breakpoint which is gone. */
+static enum verdict judge_noise(struct backend_kd *b)
+{
+	bool soon = b->now - b->resumed_at < BACKEND_KD_NOISE_MS, known = b->st.pc == b->break_pc[0] || b->st.pc == b->break_pc[1];
+
+	if (!is_exception(b, KD_BREAKPOINT) || b->break_wanted || ++b->noise > BACKEND_KD_NOISE_MAX)
+		return PASS;
+	if ((soon && (known || b->st.pc == b->resumed_pc)) || (b->break_stale && known)) {
+		b->break_stale = false;
+		return RUN_ON;
+	}
+	return soon && backend_kd_was_removed(b, b->st.pc) ? RUN_ON : PASS;
+}
+
+/* Of a step that nobody asked for, or that was for another time. */
+static enum verdict judge_leak(struct backend_kd *b)
+{
+	return is_exception(b, KD_SINGLE_STEP) && !b->break_wanted && ++b->noise <= BACKEND_KD_NOISE_MAX ? RUN_ON : PASS;
+}
+
+static enum verdict judge_exception(struct backend_kd *b)
+{
+	const struct kd_exception *e = &b->st.exception;
+	const char *name = kd_exception_name(e->code);
+
+	if (b->st.kind != KD_EXCEPTION) {
+		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+		return TELL;
+	}
+	stop_is(b, kd_exception_signal(e->code), RSP_WHY_NONE);
+	if (e->code == KD_BREAKPOINT || e->code == KD_SINGLE_STEP || e->code == KD_WAKE_DEBUGGER)
+		return TELL;
+	backend_kd_print(b, "kdgate: %s (0x%08x), %s chance, at 0x%llx", name ? name : "exception", e->code, e->first_chance ? "first" : "second",
+	                 (unsigned long long)e->address);
+	if (e->code == 0xc0000005U && e->params > 1)
+		backend_kd_print(b, ": %s 0x%llx", e->info[0] == 0 ? "reads" : e->info[0] == 1 ? "writes" : "runs", (unsigned long long)e->info[1]);
+	backend_kd_print(b, "\n");
+	return TELL;
+}
+
+static enum verdict judge(struct backend_kd *b)
+{
+	static enum verdict (*const rules[])(struct backend_kd *b) = {
+		judge_bugcheck, judge_load, judge_command, judge_hardware, judge_site, judge_step, judge_break_in, judge_noise, judge_leak, judge_exception,
+	};
+	enum verdict v = PASS;
+
+	b->stop = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
+	for (size_t i = 0; i < sizeof rules / sizeof *rules && v == PASS; i++)
+		v = rules[i](b);
+	return v;
+}
+
+/* What it is must be asked again when its stream began anew: it booted, or had only given its debugger up. */
+static int learn_again(struct backend_kd *b)
+{
+	uint64_t before = b->version.kern_base;
+	int rc = backend_kd_learn(b);
+
+	if (rc <= 0)
+		return rc;
+	b->restarted = false;
+	if (parse(b, b->report_type) < 0)
+		return backend_kd_fails(b, "its state change makes no sense");
+	if (before == b->version.kern_base)
+		return 1;
+	backend_kd_sites_void(b);
+	b->images_known = b->kdbg_tried = b->kdbg_known = false;
+	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
+	b->booted = true;
+	b->bugcheck = false;
+	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
+	return 1;
+}
+
+static int decide(struct backend_kd *b)
+{
+	enum verdict v;
+
+	backend_kd_forget(b);
+	backend_kd_sites_reported(b);
+	v = judge(b);
+	if (v == RUN_ON && !b->booted)
+		return backend_kd_run_on(b);
+	if (b->booted)
+		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
+	b->booted = false;
+	b->break_stale = b->break_wanted && b->break_sent;
+	b->break_wanted = false;
+	b->judged = true;
+	return 1;
+}
+
+int backend_kd_task_look(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = b->restarted ? learn_again(b) : 1;
+
+	if (rc <= 0)
+		return rc;
+	rc = b->judged ? 1 : decide(b);
+	return b->judged ? backend_kd_tell_stop(b, news) : rc;
+}
+
+int backend_kd_task_over(struct backend_kd *b, struct backend_news *news)
+{
+	if (!b->judged) {
+		b->stop = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
+		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+		b->judged = true;
+	}
+	return backend_kd_tell_stop(b, news);
+}
+
+static void add_register(struct backend_kd *b, unsigned num)
+{
+	struct rsp_stop_reg *reg = &b->stop.regs[b->stop.regs_n];
+	int n = kd_reg_get(backend_kd_regs(b), num, reg->value);
+
+	if (n <= 0)
+		return;
+	reg->num = num;
+	reg->len = (unsigned)n;
+	b->stop.regs_n++;
+}
+
+/* Where it stands and on which stack: what every client asks for next. */
+static void add_registers(struct backend_kd *b)
+{
+	static const char *const names[] = { "rip", "rsp", "rbp", "eip", "esp", "ebp", "pc", "sp", "x29", "x30" };
+
+	for (unsigned i = 0; i < kd_reg_count(b->version.machine); i++)
+		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+			if (strcmp(kd_reg(b->version.machine, i)->name, names[k]) == 0)
+				add_register(b, i);
+}
+
+int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news)
+{
+	int rc = backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
+
+	if (rc <= 0)
+		return rc;
+	b->judged = false;
+	b->stop.has_thread = true;
+	b->stop.thread = (struct rsp_thread){ .tid = b->st.processor + 1 };
+	b->stop.regs_n = 0;
+	add_registers(b);
+	news->stop = b->stop;
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_STOPPED);
+}
