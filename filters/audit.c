@@ -34,6 +34,7 @@ static const char *const names[AUDIT_WHATS] = {
 	[AUDIT_END] = "end",
 	[AUDIT_GUARD] = "guard",
 	[AUDIT_LATCH] = "latch",
+	[AUDIT_TYPE] = "type",
 };
 
 const char *audit_what_name(enum audit_what what)

@@ -8,7 +8,7 @@ enum audit_what {
 	AUDIT_START, AUDIT_CONNECT, AUDIT_REFUSE, AUDIT_DENY, AUDIT_WRITE, AUDIT_RUN, AUDIT_BREAK, AUDIT_BREAK_IN,
 	AUDIT_DETACH, AUDIT_LEAVE, AUDIT_MALFORMED, AUDIT_TARGET_FOUND, AUDIT_TARGET_LOST, AUDIT_MONITOR,
 	AUDIT_OTHER, AUDIT_END,
-	AUDIT_GUARD, /* the target sent what it should not */ AUDIT_LATCH, AUDIT_WHATS,
+	AUDIT_GUARD, /* the target sent what it should not */ AUDIT_LATCH, AUDIT_TYPE, /* on the console */ AUDIT_WHATS,
 };
 
 /* Every pointer may be NULL, every number has its own "has": such a field is left out of the line. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "proxy/audit_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READ_AT_ONCE = 1024, NOTE_LEN = 96 };
+enum { READ_AT_ONCE = 1024, NOTE_LEN = 96, COUNT_LEN = 32 };
 
 static int open_log(struct console *c, const char *log, char *why, size_t why_size)
 {
@@ -145,8 +146,42 @@ int console_join(struct console *c, struct console_reader *r)
 	return -EUSERS;
 }
 
+static void audit(const struct console_reader *r, enum audit_what what, const char *text)
+{
+	audit_log_write(r->who.audit, &(struct audit_event){ .what = what, .target = r->who.target, .client = r->who.id, .who = r->who.peer,
+	                                                     .policy = r->who.policy->name, .rule = r->rule,
+	                                                     .effect = rsp_effect_name(RSP_EFF_CONSOLE), .text = text });
+}
+
+static void end_burst(struct console_reader *r)
+{
+	char text[COUNT_LEN];
+
+	if (!r->burst.bytes)
+		return;
+	snprintf(text, sizeof text, "%zu bytes", r->burst.bytes);
+	audit(r, AUDIT_TYPE, text);
+	r->burst.bytes = 0;
+}
+
+static uint64_t burst_end(const struct console_burst *b)
+{
+	uint64_t pause = b->last + CONSOLE_PAUSE_MS, most = b->since + CONSOLE_BURST_MS;
+
+	return !b->bytes ? NEVER : pause < most ? pause : most;
+}
+
+static void note_typing(struct console_burst *b, size_t n, uint64_t now)
+{
+	if (!b->bytes)
+		b->since = now;
+	b->last = now;
+	b->bytes += n;
+}
+
 void console_part(struct console *c, struct console_reader *r)
 {
+	end_burst(r);
 	for (size_t i = 0; i < CONSOLE_READERS; i++)
 		if (c->readers[i] == r)
 			c->readers[i] = NULL;
@@ -160,6 +195,7 @@ struct console_reader *console_reader_new(const struct session_who *who, struct 
 		return NULL;
 	r->who = *who;
 	r->may_type = may_type;
+	r->rule = policy_judge(who->policy, &(struct rsp_cmd){ .effects = RSP_EFF_CONSOLE }).rule;
 	if (buf_init(&r->out, CONSOLE_OUT) < 0 || buf_init(&r->in, READ_AT_ONCE) < 0) {
 		console_reader_free(r);
 		return NULL;
@@ -191,8 +227,10 @@ static void refuse_typing(struct console_reader *r)
 {
 	static const char words[] = "\r\n[kdgate: the policy does not allow typing here]\r\n";
 
-	if (!r->told)
+	if (!r->told) {
 		tell(r, span_of(words));
+		audit(r, AUDIT_DENY, "typing on the console");
+	}
 	r->told = true;
 	buf_reset(&r->in, 0);
 }
@@ -210,14 +248,19 @@ static int read_in(struct console *c, struct console_reader *r, uint64_t now)
 		return 1;
 	}
 	n = r->in.len < room ? r->in.len : room;
+	if (!n)
+		return 0;
 	(void)!buf_put(&c->typing, buf_data(&r->in), n);
-	return buf_pull(&r->in, n) < 0 ? -EINVAL : n > 0;
+	note_typing(&r->burst, n, now);
+	return buf_pull(&r->in, n) < 0 ? -EINVAL : 1;
 }
 
 int console_step(struct console *c, struct console_reader *r, uint64_t now)
 {
 	int wrote = r->dead ? 0 : write_out(r, now), rc = wrote;
 
+	if (now >= burst_end(&r->burst))
+		end_burst(r);
 	if (!r->dead && rc >= 0)
 		rc = read_in(c, r, now);
 	if (rc >= 0)
@@ -235,6 +278,7 @@ struct wait console_reader_wait(const struct console *c, const struct console_re
 	if (r->dead)
 		return w;
 	link_wait(r->link, &w);
+	wait_until(&w, burst_end(&r->burst));
 	w.read = !r->in.len;
 	w.write |= r->out.len > 0;
 	return w;

@@ -18,6 +18,7 @@ enum {
 	CONSOLE_PAST = 16384,   /* what a reader who comes is shown of what was before */
 	CONSOLE_TYPING = 1024,  /* typed, and not taken by the target yet */
 	CONSOLE_LOG_LINE = 4096,
+	CONSOLE_PAUSE_MS = 1000, CONSOLE_BURST_MS = 10000, /* a burst of typing ends with a pause, or has gone on for so long */
 };
 
 /* Somebody at the console. */
@@ -27,6 +28,11 @@ struct console_reader {
 	bool may_type, dead, told; /* told: that it may not type */
 	struct buf out, in;
 	uint64_t lost;           /* bytes, since it was last told */
+	int rule;                /* of its policy, about typing; as in struct judgement */
+	struct console_burst {
+		uint64_t since, last; /* ms */
+		size_t bytes;         /* 0: none */
+	} burst;                 /* of typing, which the audit does not have yet */
 	const char *why;         /* it left */
 };
 
@@ -47,12 +53,13 @@ void console_fini(struct console *c);                                           
 void console_put(struct console *c, struct span text);
 
 int console_join(struct console *c, struct console_reader *r) MUST_USE; /* 0; -EUSERS */
-void console_part(struct console *c, struct console_reader *r);         /* before it is freed */
+void console_part(struct console *c, struct console_reader *r);         /* before it is freed; the last of its typing is audited */
 
 struct console_reader *console_reader_new(const struct session_who *who, struct link *link, bool may_type); /* takes link, if not NULL */
 void console_reader_free(struct console_reader *r);
 
-/* Reads and writes what can be. 1 moved, 0 nothing now. One that fails is .dead, with .why. */
+/* Reads and writes what can be. 1 moved, 0 nothing now. One that fails is .dead, with .why. Each burst of typing is a line of the
+ * audit: how many bytes, never which, since passwords are typed here. That it may not type is one, too, the first time. */
 int console_step(struct console *c, struct console_reader *r, uint64_t now) MUST_USE;
 struct wait console_reader_wait(const struct console *c, const struct console_reader *r);
 
