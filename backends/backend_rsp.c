@@ -28,7 +28,7 @@ int backend_rsp_put(struct backend_rsp *b, int rc)
 
 struct backend_rsp_shown backend_rsp_show(struct span packet)
 {
-	struct backend_rsp_shown s;
+	struct backend_rsp_shown s = { "" };
 
 	text_ascii(s.text, sizeof s.text, packet);
 	return s;
