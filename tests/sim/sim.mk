@@ -16,5 +16,7 @@ $(SIM):
 	@mkdir -p $(@D)
 	$(CC) $(SIMFLAGS) $(filter %.c,$^) -o $@
 
+include tests/sim/kdtarget/kdtarget.mk
+
 .PHONY: sim
 endif

@@ -1,8 +1,5 @@
 # The KD target that executes: a small Windows-like kernel and driver for two architectures, and the machine that runs them.
-# Included by the Makefile's part for tests, and usable alone: make -f tests/sim/kdtarget/kdtarget.mk kdtarget
-ifndef KDTARGET
-BUILD ?= build
-CC    ?= cc
+# Included by sim.mk: make -f tests/sim/sim.mk kdtarget
 KDTARGET = tests/sim/kdtarget
 KDIMAGES = $(foreach arch,amd64 i386,$(addprefix $(BUILD)/$(KDTARGET)/$(arch)/,ntoskrnl.exe kddriver.sys))
 
@@ -34,5 +31,16 @@ $(foreach arch,amd64 i386,$(eval $(call kdimages,$(arch))))
 
 kdimages: $(KDIMAGES)
 
-.PHONY: kdimages
-endif
+# The machine: also for its own test, which boots both images.
+KDGUEST_C = $(addprefix $(KDTARGET)/,guest.c guest_child.c guest_pe.c guest_regs.c guest_trap.c)
+$(BUILD)/$(KDTARGET)/guest_test: $(KDGUEST_C:%.c=$(BUILD)/san/%.o) | $(KDIMAGES)
+
+# The program: what speaks KD is every other source beside them.
+KDTARGET_C = $(sort $(KDGUEST_C) $(filter-out %_test.c,$(wildcard $(KDTARGET)/*.c)))
+$(BUILD)/$(KDTARGET)/kdtarget: $(KDTARGET_C) $(wildcard $(KDTARGET)/*.h) | $(KDIMAGES)
+	@mkdir -p $(@D)
+	$(CC) $(SIMFLAGS) $(filter %.c,$^) -o $@
+
+kdtarget: $(BUILD)/$(KDTARGET)/kdtarget
+
+.PHONY: kdimages kdtarget
