@@ -16,7 +16,8 @@ enum { FN_FCW = 0x00, FN_FSW = 0x04, FN_FTW = 0x08, FN_FIP = 0x0c, FN_FCS = 0x10
 #define ST(id, off, twin)     { CTX(id, 80, off, 10, "i387_ext"), .also = (twin), .set = KD_SET_FLOAT }
 #define X87(id, off, w, twin) { CTX(id, 32, off, w, "int"), .also = (twin), .group = "float", .set = KD_SET_FLOAT }
 #define FTAG(off, k)          { CTX("ftag", 32, off, 2, "int"), .kind = (k), .group = "float", .set = KD_SET_FLOAT }
-#define FOP(off, twin)        { CTX("fop", 32, off, 2, "int"), .also = (twin), .kind = KD_REG_OPCODE, .group = "float", .set = KD_SET_FLOAT }
+#define FOP(off, twin)        { CTX("fop", 32, off, 2, "int"), .also = (twin), .kind = KD_REG_OPCODE, .group = "float", \
+				.set = KD_SET_FLOAT }
 #define XMM(n, fx, s)         { CTX("xmm" #n, 128, (fx) + FX_XMM + 16 * (n), 16, "vec128"), .set = (s) }
 #define XMM_0_7(fx, s)        XMM(0, fx, s), XMM(1, fx, s), XMM(2, fx, s), XMM(3, fx, s), \
 			      XMM(4, fx, s), XMM(5, fx, s), XMM(6, fx, s), XMM(7, fx, s)

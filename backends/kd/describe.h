@@ -1,4 +1,7 @@
-/* describe.h - the target description (target.xml) of a KD target's processors, made of the registers in context.h. */
+/* describe.h - the target description (target.xml) of a KD target's processors, made of the registers in context.h.
+ *
+ * A g may end after kd_reg_cheap() registers: gdb then asks for the others one by one, when they are wanted. What is unavailable is
+ * x in g and in p alike, which gdb shows as such; an error to p ends its "info registers", while lldb wants just that. */
 #ifndef BACKENDS_KD_DESCRIBE_H
 #define BACKENDS_KD_DESCRIBE_H
 

@@ -5,7 +5,8 @@
 
 enum { X86_SLOTS = 4, ARM64_BREAKS = 8, ARM64_WATCHES = 2, GRANULE = 8 };
 enum { DR7_FIXED = 1 << 10, DR6_HITS = 0xf };
-enum { CR_ENABLE = 1, CR_EL0_EL1 = 3 << 1, CR_STORE = 2 << 3, CR_LOAD = 1 << 3, BCR_BAS = 0xf << 5, CR_BAS = 5, CR_HMC = 1 << 13, CR_SSC = 3 << 14 };
+enum { CR_ENABLE = 1, CR_EL0_EL1 = 3 << 1, CR_LOAD = 1 << 3, CR_STORE = 2 << 3, CR_BAS = 5, CR_HMC = 1 << 13, CR_SSC = 3 << 14,
+       BCR_BAS = 0xf << CR_BAS };
 
 /* Where the special registers keep them (KD 4.3): a slot's address and control, each of so many bytes. x86 has one control, DR7. */
 struct bank {

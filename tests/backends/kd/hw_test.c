@@ -102,11 +102,20 @@ static const struct {
 	enum kd_machine machine;
 	struct kd_hw hw;
 } bad[] = {
-	{ KD_AMD64, { KD_HW_WRITE, 0x1001, 2 } },      { KD_AMD64, { KD_HW_WRITE, 0x1004, 8 } },       { KD_AMD64, { KD_HW_ACCESS, 0x1000, 3 } },
-	{ KD_AMD64, { KD_HW_ACCESS, 0x1000, 0 } },     { KD_AMD64, { KD_HW_WRITE, 0x1000, 16 } },      { KD_AMD64, { KD_HW_WRITE, 0x1000, 0xffffffff } },
-	{ KD_I386, { KD_HW_WRITE, 0x1000, 8 } },       { KD_I386, { KD_HW_EXECUTE, 0x100000000, 1 } }, { KD_I386, { KD_HW_WRITE, 0x100000000, 4 } },
-	{ KD_ARM64, { KD_HW_EXECUTE, 0x1002, 4 } },    { KD_ARM64, { KD_HW_WRITE, 0x1004, 5 } },       { KD_ARM64, { KD_HW_WRITE, 0x1000, 9 } },
-	{ KD_ARM64, { KD_HW_ACCESS, 0x1000, 0 } },     { KD_MACHINE_NONE, { KD_HW_EXECUTE, 0, 1 } },
+	{ KD_AMD64, { KD_HW_WRITE, 0x1001, 2 } },
+	{ KD_AMD64, { KD_HW_WRITE, 0x1004, 8 } },
+	{ KD_AMD64, { KD_HW_ACCESS, 0x1000, 3 } },
+	{ KD_AMD64, { KD_HW_ACCESS, 0x1000, 0 } },
+	{ KD_AMD64, { KD_HW_WRITE, 0x1000, 16 } },
+	{ KD_AMD64, { KD_HW_WRITE, 0x1000, 0xffffffff } },
+	{ KD_I386, { KD_HW_WRITE, 0x1000, 8 } },
+	{ KD_I386, { KD_HW_EXECUTE, 0x100000000, 1 } },
+	{ KD_I386, { KD_HW_WRITE, 0x100000000, 4 } },
+	{ KD_ARM64, { KD_HW_EXECUTE, 0x1002, 4 } },
+	{ KD_ARM64, { KD_HW_WRITE, 0x1004, 5 } },
+	{ KD_ARM64, { KD_HW_WRITE, 0x1000, 9 } },
+	{ KD_ARM64, { KD_HW_ACCESS, 0x1000, 0 } },
+	{ KD_MACHINE_NONE, { KD_HW_EXECUTE, 0, 1 } },
 };
 
 static void refused(void **state)
