@@ -129,14 +129,33 @@ static bool cpu_poll(struct guest *g, unsigned cpu)
 	return false;
 }
 
+static bool has_signal(pid_t tid)
+{
+	struct __ptrace_peeksiginfo_args first = {.nr = 1};
+	siginfo_t si;
+
+	return ptrace(PTRACE_PEEKSIGINFO, tid, &first, &si) > 0;
+}
+
+/* A trap may just have been taken when Linux heeds the interruption first: it is let through, before anybody looks at PC. */
+static bool interrupt(pid_t tid, int *status)
+{
+	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
+	while (waitpid(tid, status, __WALL) > 0) {
+		if (*status >> 16 != PTRACE_EVENT_STOP || !has_signal(tid))
+			return true;
+		ptrace(PTRACE_CONT, tid, NULL, NULL);
+	}
+	return false;
+}
+
 static void cpu_stop(struct guest *g, unsigned cpu)
 {
 	int status;
 
 	if (!g->cpu[cpu].runs)
 		return;
-	ptrace(PTRACE_INTERRUPT, g->cpu[cpu].tid, NULL, NULL);
-	if (waitpid(g->cpu[cpu].tid, &status, __WALL) > 0)
+	if (interrupt(g->cpu[cpu].tid, &status))
 		cpu_stands(g, cpu, status);
 	else
 		g->gone = true;
