@@ -26,7 +26,7 @@ struct kd_regs {
 	uint64_t msr[KD_MSRS]; /* by kd_reg.at */
 	unsigned msr_known;    /* bit n: msr[n] is known */
 	unsigned msr_dirty;    /* bit n: msr[n] differs from the target's */
-	unsigned dirty;        /* of enum kd_source: what differs from the target's. Cleared by whoever writes it there */
+	unsigned dirty;        /* of enum kd_source: what differs from the target's. Cleared by whoever writes it there, as much as came */
 };
 
 /* What to ask the target for, and how. context_flags, special and special_n are those of the machine. */

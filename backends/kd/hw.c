@@ -18,12 +18,12 @@ static const struct bank none, x86_32 = { X86_SLOTS, 0x10, 4, 0x24, 4 }, x86_64 
 
 static const struct {
 	const struct bank *any, *watch; /* watch: the slots that come behind */
-	unsigned dr6, dr6_context;
+	unsigned dr6, dr6_context, end; /* end: of all debug registers */
 } machines[KD_MACHINES] = {
-	[KD_MACHINE_NONE] = { &none, &none, 0, 0 },
-	[KD_I386] = { &x86_32, &none, 0x20, 0x14 },
-	[KD_AMD64] = { &x86_64, &none, 0x40, 0x68 },
-	[KD_ARM64] = { &breaks, &watches, 0, 0 },
+	[KD_MACHINE_NONE] = { &none, &none, 0, 0, 0 },
+	[KD_I386] = { &x86_32, &none, 0x20, 0x14, 0x28 },
+	[KD_AMD64] = { &x86_64, &none, 0x40, 0x68, 0x50 },
+	[KD_ARM64] = { &breaks, &watches, 0, 0, 0xa0 },
 };
 
 static uint64_t get(const uint8_t *from, size_t size)
@@ -62,9 +62,10 @@ static const struct bank *bank_of(enum kd_machine machine, unsigned slot, unsign
 	return behind ? machines[machine].watch : machines[machine].any;
 }
 
+/* Older targets have fewer special registers, but these. */
 static bool was_read(const struct kd_regs *r)
 {
-	return r->special_n && r->special_n >= kd_layout(r->machine)->special_n;
+	return r->special_n && r->special_n >= machines[r->machine].end;
 }
 
 static unsigned value_at(const struct bank *bank, unsigned n)
