@@ -50,7 +50,8 @@ enum kd_api {
 };
 
 /* A packet holds KD_DATA_MAX bytes behind the header; over KDNET a memory read brings at most KD_NET_READ_MAX (KD 3.2). */
-enum { KD_HEADER = 56, KD_REPLY_LEAST = 12, KD_DATA_MAX = 4000 - KD_HEADER, KD_NET_READ_MAX = 1096, KD_BREAKPOINTS = 32, KD_VERSION_BYTES = 40 };
+enum { KD_HEADER = 56, KD_REPLY_LEAST = 12, KD_DATA_MAX = 4000 - KD_HEADER, KD_NET_READ_MAX = 1096, KD_BREAKPOINTS = 32,
+       KD_VERSION_BYTES = 40 };
 
 /* Statuses. */
 #define KD_SUCCESS 0U

@@ -102,18 +102,23 @@ static struct span utf8_of(uint32_t c, uint8_t *room)
 	return (struct span){ room, more + 1 };
 }
 
+/* A character goes in whole, or it and all after it do not. */
+static int put_char(struct buf *out, uint32_t c)
+{
+	uint8_t utf8[4], shown[4 * sizeof utf8];
+	struct buf b = { .base = shown, .cap = sizeof shown };
+
+	text_visible(&b, utf8_of(c, utf8), sizeof shown, false);
+	return buf_put_span(out, buf_span(&b));
+}
+
 const char *kd_utf16_text(char *out, size_t size, struct span utf16)
 {
 	struct buf b = { .base = (uint8_t *)out, .cap = size - 1 };
 	struct cursor c = cursor_of((struct span){ utf16.p, utf16.len & ~(size_t)1 });
-	size_t before;
-	uint8_t room[4];
 
-	do {
-		before = b.len;
-		if (c.p < c.end)
-			text_visible(&b, utf8_of(take_char(&c), room), size, false);
-	} while (b.len > before);
+	while (!cursor_done(&c) && put_char(&b, take_char(&c)) == 0)
+		;
 	out[b.len] = 0;
 	return out;
 }

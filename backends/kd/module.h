@@ -17,7 +17,7 @@ struct kd_module {
 	uint64_t next; /* Flink */
 	uint64_t base, entry;
 	uint32_t size, flags, checksum;
-	uint32_t timestamp; /* 64-bit kernels since Windows 8 only, 0 elsewhere: older ones have something else there, the image's own is surer */
+	uint32_t timestamp; /* only of 64-bit kernels since Windows 8: older ones have something else there. The image's own is surer */
 	struct kd_string path, name;
 };
 size_t kd_module_bytes(enum kd_machine m); /* how much of an entry to read; less will do down to the names */

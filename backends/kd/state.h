@@ -49,9 +49,9 @@ struct kd_state {
 	struct kd_report report;
 };
 
-/* The payload of a packet of type 7. m may be KD_MACHINE_NONE (the first stop comes before the version is known): then nothing is narrowed and
- * there is no report; keep the payload, and parse it again. What follows the report is ignored, but for a path at its end. A command
- * string is not read at all. 0; -EBADMSG shorter than KD_STATE_LEAST, or a processor that cannot be. */
+/* The payload of a packet of type 7. m may be KD_MACHINE_NONE (the first stop comes before the version is known): then nothing is
+ * narrowed and there is no report; keep the payload, and parse it again. What follows the report is ignored, but for a path at its
+ * end. A command string is not read at all. 0; -EBADMSG shorter than KD_STATE_LEAST, or a processor that cannot be. */
 int kd_state_parse(struct span payload, enum kd_machine m, struct kd_state *out) MUST_USE;
 
 /* The payload of a packet of type 1, of NT4's time (KD 2.6): 32-bit fields, no report. */

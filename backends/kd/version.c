@@ -28,7 +28,8 @@ int kd_version_parse(struct span block, struct kd_version *out)
 
 const char *kd_version_kind(const struct kd_version *v)
 {
-	static const char *const kinds[] = { "Windows", "Xbox", "BIG", "EXDI", "boot debugger", "EFI", "TNT", "Singularity", "hypervisor", "Midori" };
+	static const char *const kinds[] = { "Windows", "Xbox", "BIG", "EXDI", "boot debugger", "EFI", "TNT", "Singularity", "hypervisor",
+					     "Midori" };
 	unsigned n = v->major >> 8;
 
 	return n < sizeof kinds / sizeof *kinds ? kinds[n] : "unknown";
