@@ -268,6 +268,7 @@ static void kd_wait(const struct backend *be, struct wait *w)
 	const struct backend_kd *b = (const struct backend_kd *)be;
 
 	link_wait(b->link, w);
+	w->read = true;
 	wait_until(w, kd_wire_until(&b->wire));
 	if (b->asking)
 		wait_until(w, b->answer_by);

@@ -120,7 +120,7 @@ struct span backend_kgdb_overhear(struct backend_rsp *b)
 	if (kgdb_boots(&b->kgdb.boots, text))
 		b->words = booted;
 	if (b->state == BACKEND_RSP_KNOCKING && text_has(text, "sysrq"))
-		b->hello.strays++; /* it ran */
+		b->hello.ran = true;
 	return text;
 }
 

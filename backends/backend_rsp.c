@@ -13,11 +13,24 @@ static int say_nothing(struct backend_rsp *b, uint64_t now)
 	return 0;
 }
 
+static const char no_rsp[] = "what comes is no RSP (another speed or parity, or another port than the stub's?)";
+
+static const char *no_answer(const struct backend_rsp *b)
+{
+	bool hello = b->state == BACKEND_RSP_HELLO_WAIT;
+
+	if (b->stub.kgdb && hello)
+		return backend_kgdb_absent;
+	if (b->garbled)
+		return no_rsp;
+	return hello ? "it does not answer (does it run, and hear nothing then?)" : "it does not answer";
+}
+
 int backend_rsp_late(struct backend_rsp *b, uint64_t now)
 {
 	if (now < b->deadline)
 		return 0;
-	b->why = b->stub.kgdb && b->state == BACKEND_RSP_HELLO_WAIT ? backend_kgdb_absent : "it does not answer";
+	b->why = no_answer(b);
 	return -ETIMEDOUT;
 }
 
@@ -135,6 +148,18 @@ static int beside(struct backend_rsp *b, struct backend_news *news)
 	return BACKEND_PRINT;
 }
 
+/* What a stub that has been met does wrong is told more exactly. */
+static int pull(struct backend_rsp *b, struct buf **body, uint64_t now)
+{
+	int got = wire_pull(&b->wire, body, now);
+
+	b->garbled |= (b->wire.odd & (WIRE_ODD_NOISE | WIRE_ODD_BADSUM | WIRE_ODD_SLOW)) != 0;
+	b->garbled &= !*body;
+	if (got < 0)
+		b->why = got == -EPROTO && b->garbled && b->hello.step == HELLO_SUPPORTED ? no_rsp : b->wire.why;
+	return got;
+}
+
 /* Listen first, then speak: what has just come in may be what the sending waited for. */
 static int converse(struct backend_rsp *b, struct backend_news *news, uint64_t now)
 {
@@ -143,9 +168,7 @@ static int converse(struct backend_rsp *b, struct backend_news *news, uint64_t n
 
 	if (told)
 		return told;
-	got = wire_pull(&b->wire, &body, now);
-	if (got < 0)
-		b->why = b->wire.why;
+	got = pull(b, &body, now);
 	if (got < 0 || body)
 		return got < 0 ? got : hear(b, body, news, now);
 	rc = states[b->state].say(b, now);

@@ -21,7 +21,7 @@ static int met(struct backend_rsp *b, struct backend_news *news)
 		b->info.can |= RSP_CAN_MEMORY_MAP;
 		b->info.memory_map = buf_span(&b->stub.map);
 	}
-	b->info.was_running = b->hello.strays > 0;
+	b->info.was_running = b->hello.ran;
 	b->info.read_max = stub_read_max(&b->stub);
 	b->info.one_memory = b->stub.kgdb;
 	b->stop = b->hello.stop;
@@ -41,7 +41,7 @@ int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now)
 	return backend_rsp_enter(b, BACKEND_RSP_HELLO_WAIT, BACKEND_NONE);
 }
 
-/* Before the first question: QEMU reports that it stopped a running machine. */
+/* Before the first question. */
 int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	struct rsp_stop stop;
@@ -49,7 +49,7 @@ int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backe
 	(void)news, (void)now;
 	if (rsp_stop_parse(buf_span(body), &stop) < 0)
 		return backend_rsp_stray(b, buf_span(body));
-	b->hello.strays++;
+	hello_stray(&b->hello, &stop);
 	return ++b->strays > BACKEND_RSP_STRAYS_MAX ? backend_rsp_fails(b, "it reports stops that nobody asked for") : BACKEND_MOVED;
 }
 
@@ -64,13 +64,14 @@ int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backe
 	if (b->hello.note)
 		guard_note(&b->guard, GUARD_DOCUMENT, "%s", b->hello.note);
 	b->hello.note = NULL;
-	(void)now;
 	if (rc < 0) {
 		b->why = b->hello.why;
 		return rc;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		wire_still_due(&b->wire, now);
 		return BACKEND_MOVED;
+	}
 	/* The answer itself was still acknowledged; nothing after it is. */
 	if (step == HELLO_NO_ACK && (b->stub.features.can & RSP_CAN_NO_ACK))
 		b->wire.no_ack = true;
@@ -103,10 +104,10 @@ int backend_rsp_say_leave_wait(struct backend_rsp *b, uint64_t now)
 	return let_run(b);
 }
 
-/* Some stubs go on only when our + has come. */
+/* Some stubs go on only when our + has come; and QEMU forgets what a line that was closed still had for its guest. */
 int backend_rsp_say_gone(struct backend_rsp *b, uint64_t now)
 {
-	return wire_idle(&b->wire) || now >= b->deadline ? -ESHUTDOWN : 0;
+	return wire_heard(&b->wire) || now >= b->deadline ? -ESHUTDOWN : 0;
 }
 
 int backend_rsp_hear_leave(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)

@@ -59,6 +59,7 @@ struct backend_rsp {
 	struct rsp_stop stop; /* the last one */
 	bool continued;       /* it runs by c, not by s */
 	bool break_wanted;    /* while the resume, or a file request, was on its way */
+	bool garbled;         /* since the last packet what came was none */
 	bool doubted;         /* an answer has come that was none: the right one may be behind it */
 	struct fileio file;
 	struct guard guard;

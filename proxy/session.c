@@ -36,6 +36,11 @@ bool session_lives(const struct session *s)
 	return s->state < SESSION_DRAINING;
 }
 
+bool session_asks_stop(const struct session *s)
+{
+	return s->state == SESSION_RUNNING && s->cmd.op == RSP_OP_STATUS;
+}
+
 static int say_part(struct session *s, const struct session_news *news)
 {
 	return rsp_part_put(&s->out, &s->cmd, news->reply->bytes, &s->part);
@@ -110,6 +115,12 @@ static int say_or_hold(struct session *s, const struct session_news *news)
 	return asks ? say_text(s, news) : hold_text(s, news);
 }
 
+/* gdb would take it for the answer to its question, and ask on. */
+static int say_unless_asked(struct session *s, const struct session_news *news)
+{
+	return session_asks_stop(s) ? hold_text(s, news) : say_text(s, news);
+}
+
 static const struct row {
 	enum session_state state;
 	enum session_event ev;
@@ -135,7 +146,7 @@ static const struct row {
 	{ SESSION_RESUMING, SESSION_FOLLOWS, say_held,    SESSION_RUNNING },
 	{ SESSION_RUNNING,  SESSION_STOP,    say_stop,    SESSION_IDLE },
 	{ SESSION_RUNNING,  SESSION_REPLY,   say,         SESSION_IDLE }, /* there will be no stop */
-	{ SESSION_RUNNING,  SESSION_PRINT,   say_text,    SESSION_RUNNING },
+	{ SESSION_RUNNING,  SESSION_PRINT,   say_unless_asked, SESSION_RUNNING },
 	{ SESSION_DRAINING, SESSION_PRINT,   NULL,        SESSION_ANY },
 	{ SESSION_DRAINING, SESSION_REPLY,   NULL,        SESSION_ANY }, /* it left while it was asked */
 	{ SESSION_DRAINING, SESSION_PART,    NULL,        SESSION_ANY },

@@ -25,6 +25,7 @@ enum {
 	SESSION_FRAME_MS = 5000,  /* from a $ to its last digit */
 	SESSION_DRAIN_MS = 2000,
 	SESSION_WAIT_MS = 3500, /* for a target that is away: clients give up after 5 s */
+	SESSION_STOP_MS = 12000, /* for the stop that was asked for; longer than any backend tries */
 	SESSION_BEAT_MS = 1000,
 	SESSION_NOISE = 32,     /* bytes that are nothing */
 	SESSION_MALFORMED = 64, /* whole packets that are wrong, in a row */
@@ -99,6 +100,7 @@ struct session {
 	bool no_ack, greeted;     /* greeted: its first packet has come */
 	bool turned_away;         /* it came while the target was away; lldb must be told within a session */
 	bool met;                 /* it has been told a stop: it knows where the target stands */
+	bool unheard;             /* the stop that it was told is none: the target does not answer the break-in */
 	struct rsp_cmd cmd;       /* borrows framer.body while QUEUED */
 	struct rsp_part part;     /* of its answer */
 	struct rsp_thread general, resume; /* the client's Hg and Hc */
@@ -122,6 +124,7 @@ void session_leave(struct session *s, const char *why, uint64_t now); /* why is 
 struct wait session_wait(const struct session *s);
 void session_stop_waiting(struct session *s); /* RUNNING: it is told that it was interrupted, and the target is left alone */
 bool session_lives(const struct session *s); /* it may still give commands */
+bool session_asks_stop(const struct session *s); /* RUNNING, and it did not resume the target: it asks, and is to be told where it stands */
 
 /* Short forms of session_tell(REPLY). */
 void session_ok(struct session *s);

@@ -264,6 +264,8 @@ struct wait session_wait(const struct session *s)
 		wait_until(&w, s->framed + SESSION_FRAME_MS);
 	if (s->state == SESSION_QUEUED)
 		wait_until(&w, s->asked + SESSION_WAIT_MS);
+	if (session_asks_stop(s) && s->role == SESSION_CONTROLLER)
+		wait_until(&w, s->asked + SESSION_STOP_MS);
 	if (wants_beat(s))
 		wait_until(&w, s->beat);
 	return w;

@@ -64,6 +64,8 @@ static void note_why(struct target *t, int rc)
 {
 	const char *words = t->be ? t->be->ops->why(t->be) : NULL;
 
+	if (!words && t->setup.words)
+		words = t->setup.words(t->setup.arg, rc);
 	snprintf(t->why, sizeof t->why, "%s", words ? words : rc == -EPIPE ? "it closed the connection" : strerror(-rc));
 }
 

@@ -1,4 +1,4 @@
-/* target_away.c - what is said to a client while there is no target. See target.h. */
+/* target_away.c - what is said to a client while there is no target, or one that cannot be stopped. See target.h. */
 #include "proxy/target_parts.h"
 
 #include "base/log.h"
@@ -51,5 +51,18 @@ int target_refuse_away(struct target *t, struct session *s)
 
 	away_words(t, words, sizeof words);
 	session_refuse(s, words);
+	return 1;
+}
+
+const char target_unheard[] = "kdgate: the target is running, and does not answer the break-in";
+
+int target_tell_unheard(struct target *t, struct session *s)
+{
+	struct rsp_stop stop = { .code = 5, .has_thread = t->stop.has_thread, .thread = t->stop.thread, .words = target_unheard };
+
+	log_line(LOG_LEVEL_NOTICE, "%s: client %llu (%s) is told that the target does not answer the break-in", t->setup.name,
+	         (unsigned long long)s->who.id, s->who.peer);
+	s->unheard = true;
+	session_tell(s, SESSION_STOP, &(struct session_news){ .stop = &stop });
 	return 1;
 }

@@ -42,6 +42,10 @@ static inline bool target_lifting(const struct target *t)
 int target_turn_away(struct target *t, struct session *s, uint64_t now) MUST_USE;
 int target_refuse_away(struct target *t, struct session *s) MUST_USE;
 
+/* The stop that s asks for does not come. It is told one that is none: gdb then asks for registers, and shows why it gets none. */
+extern const char target_unheard[];
+int target_tell_unheard(struct target *t, struct session *s) MUST_USE; /* 1 */
+
 /* Documents that are fetched from the target; target_docs.c. tell: from what was fetched, false: it must be fetched. wants: it
  * will be, for s; false: it is no such document. take: it has come; s is NULL when its client has gone. */
 int target_docs_init(struct target *t) MUST_USE; /* again: nothing. 0, -ENOMEM */

@@ -161,6 +161,11 @@ static bool stop_for(struct target *t, const struct session *s)
 	return true;
 }
 
+static bool waits_in_vain(const struct session *s, uint64_t now)
+{
+	return session_asks_stop(s) && s->role == SESSION_CONTROLLER && now >= s->asked + SESSION_STOP_MS;
+}
+
 static int refuse(struct session *s, const char *words)
 {
 	session_refuse(s, words);
@@ -193,6 +198,8 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 {
 	struct session *s = t->slots[slot];
 
+	if (s && waits_in_vain(s, now))
+		return target_tell_unheard(t, s);
 	if (!s || s->state != SESSION_QUEUED)
 		return 0;
 	if (s->cmd.op == RSP_OP_OWN && target_monitor(t, s, now))
@@ -210,7 +217,7 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 	if (t->state == TARGET_STOPPED)
 		return act(t, s, slot, now);
 	if (t->state == TARGET_RUNNING && !stop_for(t, s))
-		return refuse(s, "kdgate: the target is running");
+		return refuse(s, s->unheard ? target_unheard : "kdgate: the target is running");
 	return wait_or_refuse(t, s, now);
 }
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REGS_MOST = 8192, STRAYS_MAX = 4, FEATURES_LEN = 4096, PACKET_LEAST = 64, PACKET_MOST = 1 << 24, CHUNK_HEAD = 8 };
+enum { REGS_MOST = 8192, STRAYS_MAX = 4, FEATURES_LEN = 4096, PACKET_LEAST = 64, PACKET_MOST = 1 << 24, CHUNK_HEAD = 8, SIGINT_ = 2 };
 
 int hello_init(struct hello *h)
 {
@@ -298,12 +298,16 @@ int hello_request(struct hello *h, struct stub *s, struct buf *out)
 	return rows[h->step].ask(h, s, out) < 0 ? -ENOBUFS : 1;
 }
 
-/* QEMU stops a running machine when somebody connects, and says so unasked. */
-static bool is_stray_stop(const struct hello *h, struct span body)
+static bool is_stray_stop(const struct hello *h, struct span body, struct rsp_stop *stop)
 {
-	struct rsp_stop stop;
+	return h->step != HELLO_STATUS && rsp_stop_parse(body, stop) == 0;
+}
 
-	return h->step != HELLO_STATUS && rsp_stop_parse(body, &stop) == 0;
+/* QEMU stops a running machine when somebody connects, and says so unasked. GRUB says unasked what it has stood for all along. */
+void hello_stray(struct hello *h, const struct rsp_stop *stop)
+{
+	h->strays++;
+	h->ran |= stop->code == SIGINT_;
 }
 
 /* "Fopen,..." or "O4142": it wants a file, or prints. Both may come at any time. */
@@ -321,11 +325,13 @@ static bool is_chatter(struct span body)
 
 int hello_answer(struct hello *h, struct stub *s, struct buf *body)
 {
-	bool stop = is_stray_stop(h, buf_span(body));
+	struct rsp_stop stray;
+	bool stop = is_stray_stop(h, buf_span(body), &stray);
 
 	if (!stop && !is_chatter(buf_span(body)))
 		return rows[h->step].take(h, s, body);
-	h->strays += stop;
+	if (stop)
+		hello_stray(h, &stray);
 	h->chatter += !stop;
 	if (h->strays + h->chatter <= STRAYS_MAX)
 		return 0;

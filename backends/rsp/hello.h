@@ -11,6 +11,7 @@ struct hello {
 	struct buf doc;         /* the document that is being fetched */
 	char name[TDESC_NAME];  /* its annex */
 	unsigned strays;        /* stop replies that nobody had asked for */
+	bool ran;               /* it says that it ran until we came */
 	unsigned chatter;       /* console text, requests for files */
 	struct rsp_stop stop;   /* the answer to ? */
 	const char *note;       /* what was wrong with an answer, and it is done without or as if it were right; cleared by who tells it */
@@ -24,6 +25,9 @@ bool hello_over(struct hello *h, const struct stub *s) MUST_USE; /* nothing more
 
 /* Puts the body of the next request. 1; 0: there is none, the stub is known; -ENOBUFS. */
 int hello_request(struct hello *h, struct stub *s, struct buf *out) MUST_USE;
+
+/* A stop reply that nobody asked for. */
+void hello_stray(struct hello *h, const struct rsp_stop *stop);
 
 /* Takes its answer, which is used up. 1: the next request is due; 0: not the answer yet (.strays, .chatter), and left as it was;
  * -errno with .why. */

@@ -29,6 +29,11 @@ bool wire_idle(const struct wire *w)
 	return !w->left.len && !w->owed;
 }
 
+bool wire_heard(const struct wire *w)
+{
+	return wire_idle(w) && w->resend_at == NEVER;
+}
+
 /* What is owed goes in front: a stub that waits for its + is woken once, not twice. But not where the packet itself must wait. */
 struct buf *wire_open(struct wire *w)
 {
@@ -47,7 +52,7 @@ int wire_close(struct wire *w)
 	w->naks = w->resends = 0;
 	w->resend_at = NEVER;
 	w->packet = true;
-	w->expects = false;
+	w->expects = w->acked = false;
 	return rc;
 }
 
@@ -59,6 +64,13 @@ void wire_byte(struct wire *w, uint8_t c)
 	w->resend_at = NEVER;
 	w->packet = false;
 	w->expects = true;
+}
+
+/* GRUB takes nothing but a + while it says a packet again and again; the one in "swbreak+" will do. */
+void wire_still_due(struct wire *w, uint64_t now)
+{
+	if (w->packet && !w->no_ack && !w->acked)
+		w->resend_at = now + WIRE_RESEND_MS;
 }
 
 static int push_owed(struct wire *w, uint64_t now)
@@ -185,7 +197,7 @@ static int on_ack(struct wire *w)
 {
 	if (w->left.len || !w->packet)
 		return 0;
-	w->acks = true;
+	w->acks = w->acked = true;
 	w->expects = w->expects || w->resend_at != NEVER;
 	w->resend_at = NEVER;
 	return 0;

@@ -29,6 +29,7 @@ struct wire {
 	unsigned naks;     /* since the last good packet, either way */
 	bool packet;       /* tx is one: a + is due */
 	bool acks;         /* it has acknowledged something */
+	bool acked;        /* and what is in tx */
 	bool expects;      /* it was acknowledged, or a break was sent: what comes next is its answer */
 	uint64_t resend_at; /* NEVER: it has not gone, or was acknowledged */
 	unsigned resends;  /* of what is in tx, because no + came */
@@ -50,7 +51,9 @@ void wire_fini(struct wire *w);
 struct buf *wire_open(struct wire *w);
 int wire_close(struct wire *w) MUST_USE;
 void wire_byte(struct wire *w, uint8_t c); /* 0x03 */
+void wire_still_due(struct wire *w, uint64_t now); /* the last packet heard is no answer to ours, which may have been lost */
 bool wire_idle(const struct wire *w);      /* everything has gone */
+bool wire_heard(const struct wire *w);     /* and the stub has it, as far as it says so */
 
 int wire_push(struct wire *w, uint64_t now) MUST_USE; /* 1 all gone, 0 nothing to do or not now, -errno */
 

@@ -7,18 +7,22 @@ import debuggers
 import gate as gate_module
 import kgdb
 import pytest
+import slow_line
 
 pytestmark = [pytest.mark.gated, pytest.mark.seconds(180)]
 CALL = "__x64_sys_newuname"   # the guest calls it five times a second
 
 
 class Board:
-    """A kernel and a kdgate on its one wire."""
+    """A kernel and a kdgate on its one wire. paced: as slow as one. policies: of the debuggers' listeners."""
 
-    def __init__(self, options=(), **how):
-        self.vm = kgdb.Kgdb(link=how.pop("link", "telnet"), **how).boot()
-        place = {"telnet": f"telnet:127.0.0.1:{self.vm.telnet_port}", "unix": f"unix:{self.vm.serial}", "pty": f"serial:{self.vm.serial}"}
-        self.gate = gate_module.Gate(self.vm.serial, ("full", "observe"), on_disconnect="run")
+    def __init__(self, options=(), paced=False, policies=("full", "observe"), **how):
+        self.how = {"link": "telnet", **how}
+        self.vm = kgdb.Kgdb(**self.how).boot()
+        self.wire = slow_line.SlowLine(lambda: self.vm.dial()) if paced else None
+        port = self.wire.port if paced else self.vm.telnet_port
+        place = {"telnet": f"telnet:127.0.0.1:{port}", "unix": f"unix:{self.vm.serial}", "pty": f"serial:{self.vm.serial}"}
+        self.gate = gate_module.Gate(self.vm.serial, policies, on_disconnect="run")
         self.gate.target = f"kgdb+{place[self.vm.link]}"
         self.console_path, self.look_path = self.gate.dir / "console.sock", self.gate.dir / "look.sock"
         self.gate.options = ["--console", f"unix:{self.console_path}", "--policy", "full", "--console", f"unix:{self.look_path}", "--policy", "observe",
@@ -28,9 +32,9 @@ class Board:
     def wait_met(self, seconds=30):
         gate_module.until(lambda: "target found" in self.gate.log(), "the kernel to be met", seconds)
 
-    def gdb(self):
+    def gdb(self, policy="full"):
         g = debuggers.Gdb(self.vm.vmlinux)
-        text = g.attach(self.gate.address("full"), 60)
+        text = g.attach(self.gate.address(policy), 60)
         assert "Remote debugging using" in text and "rror" not in text, text
         return g
 
@@ -47,6 +51,8 @@ class Board:
         finally:
             print(f"--- kdgate's log\n{self.gate.log()[-6000:]}")
             self.gate.close()
+            if self.wire:
+                self.wire.stop()
             self.vm.stop()
 
 
@@ -189,6 +195,101 @@ def test_a_kernel_that_is_dead_is_told(board):
         g.interrupt()
         g.hear(r"the kernel does not answer BREAK and g", 60)
         b.vm.qmp("cont")
+
+
+def test_a_kernel_that_died_is_found_again(board):
+    """Its machine loses power under a debugger that waits, and comes back at the same place: no one has to start anything anew."""
+    b = board(paced=True)
+    b.wait_met()
+    with b.gdb() as g:
+        g.start("continue")
+        runs(b.vm)
+        b.vm.kill()
+        g.hear(r"Remote connection closed|Connection reset|SIG|exited|lost", 40)
+    b.vm.stop()
+    b.vm = kgdb.Kgdb(**b.how).boot()
+    gate_module.until(lambda: b.gate.log().count("target found") == 2, "the kernel to be met again", 60)
+    runs(b.vm)
+    with b.gdb() as g:
+        assert "kgdb_breakpoint" in g.ask("bt 3")
+        g.ask("detach")
+    runs(b.vm)
+
+
+def test_what_hardware_watchpoints_may_be_worth_is_told_once(lab):
+    words = r"KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them"
+    with lab.gdb() as g:
+        g.ask("watch *(int *)&jiffies")
+        g.start("continue")
+        g.hear(words, 30)
+        runs(lab.vm)
+        g.interrupt()
+        g.hear(r"received signal|Hardware watchpoint", 40)
+        g.ask("delete")
+        g.ask(f"hbreak {CALL}")
+        g.start("continue")
+        runs(lab.vm)
+        g.interrupt()
+        g.hear(r"received signal|Breakpoint", 40)
+        g.ask("delete")
+        assert len(re.findall(words, g.text)) == 1
+        g.ask("detach")
+    runs(lab.vm)
+
+
+def test_text_at_the_lines_full_speed_loses_nothing(board):
+    """200 KB without a pause over 115200 baud, while a debugger lets the kernel run and another reader looks on."""
+    b, last = board(paced=True, quiet=True), 30000
+    b.wait_met()
+    wanted = b"".join(b"%d\r\n" % n for n in range(1, last + 1))
+    with b.gdb() as g, b.console() as full, b.console(b.look_path) as look:
+        g.start("continue")
+        runs(b.vm)
+        b.vm.side_line().sendall(b"seq %d > /dev/ttyS0; echo end > /dev/ttyS0\n" % last)
+        heard = [hear(s, rb"(?m)^end\r\n", 120) for s in (full, look)]
+        g.interrupt()
+        g.hear(r"received signal", 40)
+        g.ask("detach")
+    for text in heard:
+        text = text[text.index(b"1\r\n2\r\n"):]
+        assert text.startswith(wanted + b"end\r\n"), f"{len(text)} of {len(wanted)} bytes"
+    print(f"{len(wanted)} bytes of text; over the line: {b.wire.back}")
+
+
+def test_gdb_mi_pauses_and_goes_on(lab):
+    """As VS Code's C/C++ extension and CLion do it."""
+    with debuggers.Mi(lab.vm.vmlinux) as mi:
+        mi.must("-gdb-set mi-async on")
+        mi.must(f"-target-select remote {lab.gate.address('full')}", 60)
+        for _ in range(2):
+            mi.must("-exec-continue")
+            runs(lab.vm)
+            mi.must("-exec-interrupt")
+            assert re.search(r'reason="signal-received".*signal-name="SIG(INT|TRAP)"', mi.stopped(40)), mi.text[-2000:]
+            assert 'func="sysrq_handle_dbg"' in mi.must("-stack-list-frames 0 5")
+        mi.must(f"-break-insert {CALL}")
+        mi.must("-exec-continue")
+        assert 'reason="breakpoint-hit"' in mi.stopped(40)
+        mi.must("-break-delete")
+        mi.must("-target-detach")
+    runs(lab.vm)
+
+
+def test_lldb_dap_pauses_and_goes_on(lab):
+    """As an editor with lldb-dap does it."""
+    with debuggers.Dap() as d:
+        d.attach(lab.gate.address("full"), lab.vm.vmlinux, 120)
+        d.event("stopped", 60)
+        thread = d.ask("threads", 60)["threads"][0]["id"]
+        for _ in range(2):
+            d.resume(thread)
+            runs(lab.vm)
+            d.ask("pause", 60, threadId=thread)
+            d.event("stopped", 60)
+            names = [f["name"] for f in d.ask("stackTrace", 60, threadId=thread, levels=5)["stackFrames"]]
+            assert "sysrq_handle_dbg" in names, names
+        d.ask("disconnect", 60, terminateDebuggee=False)
+    runs(lab.vm)
 
 
 def test_a_reboot_under_an_attached_debugger(board):

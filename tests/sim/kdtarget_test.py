@@ -112,6 +112,18 @@ def test_context_is_what_it_was_set_to(target, arch):
     let_go(h, state)
 
 
+def test_both_pictures_of_the_x87_agree(target):
+    t, h, state = attached(target, I386)
+    context = h.context()
+    one = bytes.fromhex("0000000000000080ff3f")
+    context[0x1c + 4:0x1c + 6] = (7 << 11).to_bytes(2, "little")     # TOP is 7: st0 is register 7
+    context[0x1c + 8:0x1c + 10] = b"\xff\x3f"                        # which is valid, all others are empty
+    context[0x38:0x42] = one
+    h.ask(kd.SET_CONTEXT, data=bytes(context), status=0)
+    now = h.context()
+    assert now[0xcc + 4] == 0x80 and now[0xcc + 0x20:0xcc + 0x2a] == one == now[0x38:0x42] and u16(now, 0x1c + 8) == 0x3fff
+
+
 @ARCHES
 def test_context_in_pieces_takes_effect_when_it_is_whole(target, arch):
     t, h, state = attached(target, arch)

@@ -13,22 +13,32 @@ import tty
 
 
 class Line:
-    """.path: the name, a symbolic link. .garbled: every byte comes out wrong, both ways, as at another baud rate."""
+    """.path: the name, a symbolic link. .garbled: every byte comes out wrong, both ways, as at another baud rate. .carried: bytes that the
+    target has said."""
 
     def __init__(self, target):
         self.folder = tempfile.TemporaryDirectory(prefix="kdgate-line-")
         self.path = pathlib.Path(self.folder.name) / "ttyTEST0"
-        self.target = socket.socket(socket.AF_UNIX)
-        self.target.connect(str(target))
-        self.garbled, self.master, self.slave = False, None, None
+        self.target = self.dial(target)
+        self.garbled, self.master, self.slave, self.carried = False, None, None, 0
         self.lock, self.over = threading.Lock(), threading.Event()
         self.plug()
         self.pump = threading.Thread(target=self.run, daemon=True)
         self.pump.start()
 
-    def plug(self):
-        """The slave is held open, so that nobody's leaving looks like unplugging."""
+    @staticmethod
+    def dial(target):
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(str(target))
+        return s
+
+    def plug(self, other=None):
+        """The slave is held open, so that nobody's leaving looks like unplugging. other: the socket of another target, which the line
+        leads to from now on."""
         with self.lock:
+            if other is not None:
+                self.target.close()
+                self.target = self.dial(other)
             self.master, self.slave = os.openpty()
             tty.setraw(self.slave)
             os.set_blocking(self.master, False)
@@ -46,6 +56,7 @@ class Line:
 
     def to_terminal(self):
         data = self.target.recv(4096)
+        self.carried += len(data)
         if self.master is not None:
             with contextlib.suppress(BlockingIOError):  # nobody reads: lost
                 os.write(self.master, self.wrong(data))

@@ -59,7 +59,7 @@ class SlowLine:
                 continue
             near, _ = self.listener.accept()
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with near, self.far() as far, contextlib.suppress(OSError):    # whoever leaves in the middle of a byte
+            with near, contextlib.suppress(OSError), self.far() as far:    # nobody there, or who left in the middle of a byte
                 self.carry(near, far)
 
     def carry(self, near, far):

@@ -1,7 +1,7 @@
 /* wire_test.c - the rules of the KD wire, each named after its trap; a simulated target over a line that loses; recordings of real ones. */
 #include "backends/kd/wire.h"
 #include "base/wait.h"
-#include "tests/backends/kd/wire_frames.h"
+#include "tests/backends/kd/wire_model.h"
 #include "tests/guard.h"
 
 #include <errno.h>
@@ -90,7 +90,7 @@ static void later(struct stage *g, uint64_t ms)
 	g->now += ms;
 	rc = kd_wire_tick(&g->w, g->now);
 	note_event(g, rc, NULL);
-	assert_true(rc < 0 || kd_wire_until(&g->w) > g->now || kd_wire_tick(&g->w, g->now) >= 0);
+	assert_true(rc || kd_wire_until(&g->w) > g->now);
 }
 
 static void act(struct stage *g, const char *line)
@@ -152,13 +152,12 @@ static void play(enum kd_dialect d, const char *const *lines)
 		play_once(d, lines, steps[i]);
 }
 
-#define SCRIPT(name, dialect, ...)                                     \
-	static void name(void **state)                                 \
-	{                                                              \
-		static const char *const lines[] = { __VA_ARGS__, 0 }; \
-                                                                       \
-		(void)state;                                           \
-		play(dialect, lines);                                  \
+#define SCRIPT(name, dialect, ...)                              \
+	static void name(void **state)                          \
+	{                                                       \
+		static const char *const l[] = { __VA_ARGS__, 0 }; \
+		(void)state;                                    \
+		play(dialect, l);                               \
 	}
 
 /* clang-format off */
@@ -184,6 +183,8 @@ SCRIPT(com_copies_of_the_first_packet_are_no_restart, KD_WIRE_COM,
 SCRIPT(com_a_restart_takes_our_id_back_too, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked",
 	"< D3.80800800.boot", "= restarted data:boot", "> A80800000", "s version", "> D2.80800000.version")
+
+SCRIPT(com_acks_of_before_do_not_outlive_a_restart, KD_WIRE_COM, "< D7.80800001.stop D3.80800800.boot", "= data:stop restarted data:boot", "> A80800000")
 
 SCRIPT(com_a_restart_with_the_same_words, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked",
@@ -255,11 +256,20 @@ SCRIPT(com_our_reset, KD_WIRE_COM,
 
 SCRIPT(com_the_answer_to_our_reset_was_lost, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s read", "> D2.80800000.read", "< A80800000", "= acked", "r", "> R0",
-	"t 90", "< D7.80800000.stop", "= reset data:stop", "> A80800000", "s version", "> D2.80800000.version")
+	"t 90", "< D7.80800000.stop", "= reset data:stop", "> A80800000", "< D3.80800001.a", "= data:a", "> A80800001",
+	"< D3.80800000.b", "= data:b", "> A80800000", "s version", "> D2.80800000.version")
 
 SCRIPT(com_a_reset_nobody_hears_changes_nothing, KD_WIRE_COM,
-	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked", "r", "> R0", "t 2000",
-	"< D3.80800001.text", "= data:text", "> A80800001", "s go", "> D2.80800001.go")
+	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked", "r", "> R0", "t 100",
+	"< D3.80800001.text", "= data:text", "> A80800001", "t 1900", "< D3.80800000.late", "= data:late", "> A80800000", "s go", "> D2.80800001.go")
+
+SCRIPT(com_a_reset_that_has_not_gone_has_no_answer, KD_WIRE_COM,
+	"r", "> R0", "< R0", "= reset", "r", "< D3.80800000.text", "= data:text", "> A80800000 R0")
+
+SCRIPT(an_answer_is_enough_for_two_resets, KD_WIRE_COM, "r", "> R0", "r", "< R0", "= reset", ">")
+
+SCRIPT(com_a_restart_after_our_reset, KD_WIRE_COM,
+	"< D7.80800800.stop", "= data:stop", "r", "> A80800000 R0", "< R0", "= reset", "< D7.80800800.stop", "= restarted data:stop", "> A80800000")
 
 SCRIPT(com_reset_unasked, KD_WIRE_COM,
 	"< D7.80800001.stop", "= data:stop", "> A80800001", "s go", "> D2.80800000.go", "< A80800000", "= acked", "s on", "> D2.80800001.on",
@@ -426,6 +436,275 @@ static void all_is_counted(void **state)
 	kd_wire_fini(&g.w);
 }
 
+enum { HOST_ASKS = 60, SETTLE_MS = 20000, PATIENCE_MS = 8000 };
+
+/* The host above the wire: a request when the target has stopped or answered, and nothing is out. */
+struct host {
+	struct kd_wire w;
+	struct model_line to_target;
+	char said[MODEL_SAID], heard[MODEL_SAID];
+	unsigned said_n;
+	uint64_t asked_at;
+	bool may_ask, believes; /* an answer is as good as an ACK */
+};
+
+static void host_hears(struct host *h, const struct kd_packet *p)
+{
+	char text[FRAME_TEXT];
+
+	(void)snprintf(text, sizeof text, "%.*s", (int)p->payload.len, (const char *)p->payload.p);
+	model_note(h->heard, text);
+	h->may_ask |= text[0] != 'p';
+	if (text[0] == 'a' && h->believes)
+		kd_wire_answered(&h->w);
+}
+
+static void host_takes(struct host *h, struct buf *in, uint64_t now)
+{
+	struct kd_packet p;
+	int rc;
+
+	do {
+		rc = kd_wire_take(&h->w, in, &p, now);
+		assert_true(rc >= 0 && rc != KD_WIRE_RESET_DONE && rc != KD_WIRE_RESTARTED);
+		if (rc == KD_WIRE_DATA)
+			host_hears(h, &p);
+	} while (rc != KD_WIRE_NONE);
+}
+
+static void host_asks(struct host *h, uint64_t now)
+{
+	char text[32];
+
+	if (!(h->may_ask || now - h->asked_at > PATIENCE_MS) || !kd_wire_idle(&h->w) || h->said_n == HOST_ASKS)
+		return;
+	(void)snprintf(text, sizeof text, "%s%u", model_random(&h->to_target, 3) ? "read" : "go", h->said_n++);
+	model_note(h->said, text);
+	assert_int_equal(kd_wire_send(&h->w, KD_TYPE_MANIPULATE, span_of(""), span_of(text)), 0);
+	h->may_ask = false;
+	h->asked_at = now;
+}
+
+static void host_speaks(struct host *h, struct model *m, uint64_t now)
+{
+	uint8_t room[KD_FRAME_MAX];
+	struct buf frame = { .base = room, .cap = sizeof room };
+	struct model_line *l = &h->to_target;
+
+	assert_true(kd_wire_tick(&h->w, now) >= 0);
+	host_asks(h, now);
+	for (l->n = l->frames = 0; kd_wire_next(&h->w, &frame, now) == 1; buf_reset(&frame, 0))
+		model_send(l, room, frame.len, false);
+	for (size_t i = 0, at = 0; i < l->frames; at = l->ends[i++])
+		model_hear(m, l->bytes + at, l->ends[i] - at);
+}
+
+/* A stream comes in any pieces; a datagram is one. */
+static size_t piece_end(struct model *m, size_t at)
+{
+	struct model_line *l = &m->to_host;
+	size_t end = at + 1 + model_random(l, 40);
+
+	for (size_t i = 0; !m->stream && i < l->frames; i++)
+		if (l->ends[i] > at)
+			return l->ends[i];
+	return end < l->n ? end : l->n;
+}
+
+static void target_speaks(struct model *m, struct host *h, uint64_t now)
+{
+	struct model_line *l = &m->to_host;
+
+	model_tick(m, now);
+	for (size_t at = 0, end; at < l->n; at = end) {
+		end = piece_end(m, at);
+		host_takes(h, &(struct buf){ .base = l->bytes + at, .cap = end - at, .len = end - at }, now);
+	}
+	l->n = l->frames = 0;
+}
+
+static void converse(struct model *m, struct host *h, enum kd_dialect d, struct model_line line)
+{
+	bool stream = d == KD_WIRE_COM;
+
+	*m = (struct model){ .stream = stream, .send_id = stream ? 0x80800800 : 0, .expect_id = stream ? 0x80800000 : 0x80000000, .to_host = line };
+	*h = (struct host){ .to_target = line, .believes = line.seed % 2 };
+	h->to_target.seed = ~line.seed;
+	assert_int_equal(kd_wire_init(&h->w, d), 0);
+	h->w.retry_ms = 3000; /* a target's copies are through before: it would take ours for their ACK */
+	for (uint64_t now = 0, end = SETTLE_MS; now < end; now += 10) {
+		target_speaks(m, h, now);
+		host_speaks(h, m, now);
+		end = h->said_n < HOST_ASKS && now < HOST_ASKS * SETTLE_MS ? now + SETTLE_MS : end;
+	}
+	kd_wire_fini(&h->w);
+	assert_int_equal(h->said_n, HOST_ASKS);
+}
+
+static struct model model;
+static struct host host;
+
+/* Faults far between: all is mended. */
+static void once_each_and_in_order(void **state)
+{
+	unsigned passing = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 200; seed++)
+		for (enum kd_dialect d = KD_WIRE_COM; d < KD_WIRE_DIALECTS; d++) {
+			converse(&model, &host, d, (struct model_line){ .seed = seed, .percent = 30, .rest = 8, .passing = &passing });
+			if (strcmp(host.heard, model.said) || strcmp(model.heard, host.said))
+				print_message("dialect %d, seed %u\n", (int)d, (unsigned)seed);
+			assert_string_equal(host.heard, model.said);
+			assert_string_equal(model.heard, host.said);
+		}
+}
+
+/* Every word of some is in all, in the same order. */
+static bool is_part(const char *some, const char *all)
+{
+	for (size_t n; *some; some += n + 1) {
+		n = strcspn(some, ";");
+		while (*all && (strcspn(all, ";") != n || strncmp(all, some, n) != 0))
+			all += strcspn(all, ";") + 1;
+		if (!*all)
+			return false;
+		all += n + 1;
+	}
+	return true;
+}
+
+/* Faults upon faults: the protocol itself loses some then, but nothing is heard twice or in another order. */
+static void never_twice(void **state)
+{
+	unsigned passing = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 200; seed++)
+		for (enum kd_dialect d = KD_WIRE_COM; d < KD_WIRE_DIALECTS; d++) {
+			converse(&model, &host, d, (struct model_line){ .seed = seed, .percent = 10, .passing = &passing });
+			if (!is_part(host.heard, model.said) || !is_part(model.heard, host.said))
+				fail_msg("dialect %d, seed %u: %s %s", (int)d, (unsigned)seed, host.heard, model.said);
+		}
+}
+
+/* A recording: what the target sent goes in; what the host of then sent, our side is to send too, byte by byte the same. */
+struct replay {
+	struct kd_wire w;
+	struct kd_framer host;
+	uint32_t acks[4096], want_acks[4096];
+	size_t acks_n, want_acks_n, data, requests;
+	uint64_t now;
+};
+
+static void replay_due(struct replay *r)
+{
+	uint8_t room[KD_FRAME_MAX];
+	struct buf frame = { .base = room, .cap = sizeof room };
+
+	for (; kd_wire_next(&r->w, &frame, r->now) == 1; buf_reset(&frame, 0)) {
+		assert_true(room[0] == 'i' && room[4] == KD_TYPE_ACKNOWLEDGE && r->acks_n < sizeof r->acks / sizeof *r->acks);
+		r->acks[r->acks_n++] = frame_get(room + 8, 4);
+	}
+}
+
+static void from_target(struct replay *r, struct span bytes)
+{
+	struct buf in = { .base = guard_copy(bytes.p, bytes.len), .cap = bytes.len, .len = bytes.len };
+	struct kd_packet p;
+	int rc;
+
+	do {
+		rc = kd_wire_take(&r->w, &in, &p, r->now);
+		assert_in_range(rc, KD_WIRE_NONE, KD_WIRE_RESTARTED);
+		r->data += rc == KD_WIRE_DATA;
+		replay_due(r);
+	} while (rc != KD_WIRE_NONE);
+}
+
+/* A request that is out already: the host sent it again. */
+static void host_sent(struct replay *r, const struct kd_packet *p)
+{
+	uint8_t got[KD_FRAME_MAX], want[KD_FRAME_MAX];
+	struct buf frame = { .base = got, .cap = sizeof got }, same = { .base = want, .cap = sizeof want };
+
+	if (!kd_wire_idle(&r->w))
+		return assert_int_equal(p->id, r->w.tx);
+	r->requests++;
+	assert_int_equal(kd_wire_send(&r->w, (enum kd_type)p->type, p->payload, span_of("")), 0);
+	assert_int_equal(kd_wire_next(&r->w, &frame, r->now), 1);
+	assert_int_equal(kd_packet_put(&same, p, true), 0);
+	assert_int_equal(frame.len, same.len);
+	assert_memory_equal(got, want, same.len);
+}
+
+static void from_host(struct replay *r, struct span bytes)
+{
+	struct cursor c = cursor_of(bytes);
+	struct kd_packet p;
+
+	while (kd_framer_next(&r->host, &c, &p) == KD_FRAME_PACKET) {
+		if (!p.control)
+			host_sent(r, &p);
+		else if (p.type == KD_TYPE_ACKNOWLEDGE)
+			r->want_acks[r->want_acks_n++ % (sizeof r->want_acks / sizeof *r->want_acks)] = p.id;
+	}
+}
+
+static void replay_line(struct replay *r, char *line)
+{
+	static uint8_t bytes[1 << 16];
+	char *hex = strrchr(line, ' ');
+	struct span s = { bytes, 0 };
+
+	assert_true(hex && hex > line && strlen(hex) / 2 < sizeof bytes);
+	s.len = frame_raw(hex + 1, bytes);
+	r->now = (uint64_t)(strtod(line, NULL) * 1000);
+	assert_true(s.len > 0);
+	if (hex[-1] == 'T')
+		from_target(r, s);
+	else
+		from_host(r, s);
+}
+
+static FILE *recording(const char *name)
+{
+	char path[256], command[300];
+
+	(void)snprintf(path, sizeof path, "../shared/captures/kdcom-%s.tagged.gz", name);
+	if (access(path, R_OK) < 0) {
+		print_message("skipped: there is no %s\n", path);
+		skip();
+	}
+	(void)snprintf(command, sizeof command, "gzip -dc %s", path);
+	return popen(command, "r");
+}
+
+static void real_target(void **state)
+{
+	static struct replay r;
+	FILE *f = recording(*state);
+	char *line = NULL;
+	size_t room = 0;
+
+	assert_non_null(f);
+	r = (struct replay){ .acks_n = 0 };
+	assert_int_equal(kd_wire_init(&r.w, KD_WIRE_COM) | kd_framer_init(&r.host), 0);
+	while (getline(&line, &room, f) > 0)
+		replay_line(&r, line);
+	free(line);
+	assert_int_equal(pclose(f), 0);
+	assert_int_equal(r.acks_n, r.want_acks_n);
+	assert_memory_equal(r.acks, r.want_acks, r.acks_n * sizeof *r.acks);
+	assert_int_equal(r.w.bad, 0);
+	assert_int_equal(r.w.framer.noise, 0);
+	assert_true(r.data > 5 && r.requests > 3);
+	kd_wire_fini(&r.w);
+	kd_framer_fini(&r.host);
+}
+
+static char recordings[][9] = { "short", "idle2", "bp-step", "events", "bugcheck" };
+
 #define TEST(name) cmocka_unit_test(name)
 
 int main(void)
@@ -440,14 +719,18 @@ int main(void)
 		TEST(not_for_ever), TEST(resend_is_the_same_packet), TEST(many_resends_at_once_are_one), TEST(com_resend_without_end),
 		TEST(damaged_so_resend), TEST(a_byte_was_lost), TEST(half_a_packet_does_not_stand_for_ever),
 		TEST(what_is_just_coming_may_be_the_ack), TEST(half_a_packet_is_no_ack), TEST(com_our_reset),
-		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked),
+		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked), TEST(com_a_reset_that_has_not_gone_has_no_answer), TEST(an_answer_is_enough_for_two_resets),
+		TEST(com_a_restart_after_our_reset), TEST(com_acks_of_before_do_not_outlive_a_restart),
 		TEST(com_old_acks_do_not_outlive_a_reset), TEST(resets_do_not_go_to_and_fro), TEST(acks_first_then_the_rest),
 		TEST(a_new_connection_forgets_the_old), TEST(unknown_control_is_nothing), TEST(net_request_and_answer), TEST(net_no_bit_is_sync),
 		TEST(net_the_first_id_may_be_any), TEST(net_ids_go_round), TEST(net_the_same_words_with_a_new_id), TEST(net_reset_says_our_next_id),
 		TEST(net_what_a_reset_drops_may_have_been_taken), TEST(net_after_a_reset_the_target_repeats_itself),
 		TEST(net_a_target_that_counts_anew), TEST(net_reset_unasked), TEST(net_no_packet_at_all), TEST(net_damaged_so_resend),
 		TEST(net_again_sooner), TEST(more_packets_than_acks_find_place), TEST(net_resend_is_borne_longer), TEST(damaged_without_end),
-		TEST(a_long_packet_has_more_time), TEST(no_room_now), TEST(all_is_counted),
+		TEST(a_long_packet_has_more_time), TEST(no_room_now), TEST(all_is_counted), TEST(once_each_and_in_order), TEST(never_twice),
+		{ "a real target", real_target, NULL, NULL, recordings[0] }, { "a real target", real_target, NULL, NULL, recordings[1] },
+		{ "a real target", real_target, NULL, NULL, recordings[2] }, { "a real target", real_target, NULL, NULL, recordings[3] },
+		{ "a real target", real_target, NULL, NULL, recordings[4] },
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -959,6 +959,21 @@ static void a_stop_within_the_hello(void **state)
 	tells("nothing");
 }
 
+/* GRUB: it says what it stands for until that is acknowledged, and takes nothing else meanwhile. */
+static void a_question_that_was_not_taken(void **state)
+{
+	(void)state;
+	peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(says("T05thread:1;"), BACKEND_NONE);
+	assert_int_equal(due(), now + WIRE_RESEND_MS);
+	now += WIRE_RESEND_MS;
+	assert_int_equal(says(""), BACKEND_NONE);
+	assert_int_equal(says(""), BACKEND_NONE);
+	assert_int_equal(says("T05thread:1;"), BACKEND_STOPPED);
+	assert_false(be->ops->info(be)->was_running);
+}
+
 /* ---- bytes that are no packets ---- */
 
 static void bytes(void **state)
@@ -1003,7 +1018,8 @@ int main(void)
 		CASE(ends_of_its_program), CASE(a_monitor_command_without_an_end), CASE(words_of_errors), CASE(thread_lists),
 		CASE(a_thread_list_without_an_end), CASE(file_requests), CASE(a_long_write), CASE(file_requests_without_an_end),
 		CASE(beside_a_file_request), CASE(a_write_whose_bytes_do_not_come), CASE(a_write_that_hangs), CASE(a_break_while_it_writes),
-		CASE(a_write_while_it_is_stopped), CASE(the_line_is_cut_while_it_writes), CASE(a_strange_hello), CASE(a_stop_within_the_hello), CASE(bytes),
+		CASE(a_write_while_it_is_stopped), CASE(the_line_is_cut_while_it_writes), CASE(a_strange_hello), CASE(a_stop_within_the_hello),
+		CASE(a_question_that_was_not_taken), CASE(bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

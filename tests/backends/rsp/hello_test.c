@@ -110,7 +110,7 @@ static void stray_stops(void **state)
 
 	(void)state;
 	assert_int_equal(converse(lines), 0);
-	assert_int_equal(h.strays, 1);
+	assert_true(h.strays == 1 && h.ran);
 	assert_int_equal(answer(""), 1);
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(answer("S05"), 0);
@@ -356,6 +356,17 @@ static void text_between_answers(void **state)
 	assert_true(h.chatter == 4 && !h.strays && h.stop.thread.tid == 2 && s.vcont_c);
 }
 
+/* GRUB says again and again what it has stood for since before we came. */
+static void what_it_stood_for(void **state)
+{
+	(void)state;
+	buf_reset(&out, 0);
+	assert_int_equal(hello_request(&h, &s, &out), 1);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(answer("T054:70fe0700;"), 0);
+	assert_true(h.strays == 4 && !h.ran);
+}
+
 /* So many of both, and no more. */
 static void text_without_an_end(void **state)
 {
@@ -431,7 +442,7 @@ int main(void)
 		CASE(a_stub_that_knows_little), CASE(a_stub_that_knows_much), CASE(stray_stops), CASE(wrong_answers),
 		CASE(no_description), CASE(packet_sizes), CASE(always_ends), CASE(answers_that_are_noted), CASE(a_long_list_of_features),
 		CASE(descriptions_that_are_noted), CASE(memory_maps_that_are_noted), CASE(a_document_without_an_end), CASE(text_between_answers),
-		CASE(text_without_an_end), CASE(current_threads),
+		CASE(what_it_stood_for), CASE(text_without_an_end), CASE(current_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

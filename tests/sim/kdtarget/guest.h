@@ -61,22 +61,12 @@ size_t guest_write(struct guest *g, uint64_t addr, const void *from, size_t n); 
 uint64_t guest_symbol(const struct guest *g, const char *name); /* an export of the kernel image, where it is mapped; 0: none */
 uint64_t guest_image(const struct guest *g, bool driver, uint32_t *size); /* where it is mapped, and SizeOfImage */
 
-/* What the KD side looks for in the kernel image, by name; it does without what is not there.
- *	PsLoadedModuleList              the list's head
- *	KdDebuggerDataBlock             the KDBG block; KdpDebuggerDataListHead: the head whose Flink is the block
- *	RtlpBreakWithStatusInstruction  the int3 of DbgBreakPointWithStatus
- *	KdSimBreakIn                    a break-in enters here as an interrupt would: the place to return to is on the stack; it keeps every
- *	                                register and flag, executes that int3 and returns. A host steps over the int3 (PC + 1)
- *	KeBugCheckEx                    entered when an exception was not handled twice: (0x1e, code, address, 0, 0)
- *	KdSimText                       512 characters, for a command; written first
- *	KdSimCommand                    u32: one of these, set by the KD side while the image runs; the image sets it to 0 when it took it
- * KPCR is where gs_base (amd64) or fs_base (i386) points: KPRCB's address is at 20h of it, KTHREAD's at 8 (4) of KPRCB.
- * int 0x2d: eax service, then rcx rdx r8 r9, or ecx edx ebx edi, and an int3 behind it that the KD side skips:
- *	1 print (text, length), 2 prompt (text, length, answer, room; eax: how long the answer is),
- *	3 load, 4 unload symbols (STRING *path, {BaseOfDll, ProcessId, u32 CheckSum, u32 SizeOfImage} *), 5 command string (STRING *, STRING *) */
-enum guest_command {
-	GUEST_COMMAND_NONE, GUEST_COMMAND_PRINT, GUEST_COMMAND_PROMPT, GUEST_COMMAND_INT3, GUEST_COMMAND_AV, GUEST_COMMAND_DIVIDE, GUEST_COMMAND_ILLEGAL,
-	GUEST_COMMAND_LOAD, GUEST_COMMAND_UNLOAD, GUEST_COMMAND_BUGCHECK, GUEST_COMMAND_STRING,
-};
+/* What the KD side looks for in the kernel image, by name; it does without what is not there. Services and commands: command.h.
+ *	PsLoadedModuleList       the list's head
+ *	KdDebuggerDataBlock      the KDBG block; KdpDebuggerDataListHead: the head whose Flink is the block
+ *	KiClockInterrupt         a break-in enters here: PC and flags are on the stack
+ *	KiExceptionHandler       where the fault of a command goes on, and KiUnhandledException where one goes that nobody handled
+ *	KdSimCommand             0 when it takes a command; KdSimArgument, KdSimProcessor
+ * KPCR is where gs_base (amd64) or fs_base (i386) points: KPRCB's address is at 20h of it, KTHREAD's at 8 (4) of KPRCB. */
 
 #endif

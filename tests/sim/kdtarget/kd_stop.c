@@ -125,6 +125,11 @@ static void wake(struct target *k, struct stop *s)
 	*s = (struct stop){ .state = KD_EXCEPTION, .cpu = k->switch_to, .code = KD_WAKE, .first_chance = 1, .address = r.rip };
 }
 
+static bool is_continue(enum outcome o)
+{
+	return o == OUTCOME_HANDLED || o == OUTCOME_NOT_HANDLED;
+}
+
 /* The processor that stopped has the word again when one that was switched to is continued (KD 7.3). */
 enum outcome stop_tell(struct target *k, const struct stop *s)
 {
@@ -139,7 +144,7 @@ enum outcome stop_tell(struct target *k, const struct stop *s)
 			now = *s;
 		else if (o == OUTCOME_SWITCH && k->switch_to < k->setup.processors)
 			wake(k, &now);
-		else if (o == OUTCOME_HANDLED && now.cpu != k->owner && !is(k, QUIRK_SWITCH_RUNS))
+		else if (is_continue(o) && now.cpu != k->owner && !is(k, QUIRK_SWITCH_RUNS))
 			now = *s;
 		else if (o != OUTCOME_SWITCH)
 			break;

@@ -28,7 +28,7 @@ static const struct {
 	[QUIRK_DR7_EVERYWHERE] = { "dr7-everywhere", "Continue2 writes Dr7 on every processor, and zeroes Dr6 (KD 3.3)" },
 	[QUIRK_STICKY_DR6] = { "sticky-dr6", "Dr6 keeps its hits until it is written (W 8)" },
 	[QUIRK_TF_LEAKS] = { "tf-leaks", "the first continue after a step keeps the trace flag (W 5.2)" },
-	[QUIRK_SWITCH_RUNS] = { "switch-runs", "a continue on a processor switched to without trace runs all, the owner does not report again (KD 7.3)" },
+	[QUIRK_SWITCH_RUNS] = { "switch-runs", "a continue on a processor switched to runs all: the one that stopped does not report again (KD 7.3)" },
 	[QUIRK_TWICE] = { "twice", "every data packet comes twice (R 4)" },
 	[QUIRK_LOSES_ACKS] = { "loses-acks", "every fifth ACK is lost on its way to the host (KD 1.3)" },
 	[QUIRK_LOSES_PACKETS] = { "loses-packets", "every seventh data packet is lost on its way to the host (KD 1.4)" },
