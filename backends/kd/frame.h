@@ -23,7 +23,8 @@ enum kd_type {
 	KD_TYPES,
 };
 
-enum { KD_FRAME_HEADER = 16, KD_PAYLOAD_MAX = 4000, KD_FRAME_MAX = KD_FRAME_HEADER + KD_PAYLOAD_MAX + 1, KD_BREAK_IN = 0x62, KD_TRAILER = 0xaa };
+enum { KD_FRAME_HEADER = 16, KD_PAYLOAD_MAX = 4000, KD_FRAME_MAX = KD_FRAME_HEADER + KD_PAYLOAD_MAX + 1 };
+enum { KD_BREAK_IN = 0x62, KD_TRAILER = 0xaa };
 
 struct kd_packet {
 	bool control;        /* a header alone; its payload is empty */

@@ -225,10 +225,10 @@ static int net_data(struct kd_wire *w, uint64_t now)
 	return KD_WIRE_DATA;
 }
 
-/* It says what its next id is; an id we had would be dropped. It counts ours from what our RESET says. */
+/* It says what its next id is, or that of what it sends again: which is wanted, as on COM. It counts ours from what our RESET says. */
 static void net_rewind(struct kd_wire *w)
 {
-	if (w->met && net_older(w->p.id, w->rx))
+	if (w->met && !net_older(w->rx, w->p.id))
 		w->rx = w->p.id - NET_STEP;
 }
 

@@ -24,7 +24,7 @@ enum kd_wire_event {
 	KD_WIRE_DATA,       /* a fresh data packet; its ACK is due */
 	KD_WIRE_ACKED,      /* the packet we sent was taken */
 	KD_WIRE_RESTARTED,  /* the peer began its stream anew, unasked: it booted, or had given us up. What was ours is dropped, not taken */
-	KD_WIRE_RESET_DONE, /* our RESET was answered; what was ours is dropped. May come more than once for one RESET */
+	KD_WIRE_RESET_DONE, /* our RESET was answered; what was ours is dropped. May come twice for one, and after RESTARTED */
 };
 
 enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_BADS = 24 /* damaged packets, with no good one between */,
@@ -73,8 +73,8 @@ int kd_wire_init(struct kd_wire *w, enum kd_dialect d) MUST_USE; /* 0, -ENOMEM *
 void kd_wire_fini(struct kd_wire *w);
 void kd_wire_restart(struct kd_wire *w); /* a new connection (stream) or session (KDNET): both ways begin anew, nothing is out or due */
 
-/* Pulls from in. COM: in is a piece of the stream; p is borrowed until the next take. NET: in is the body of one datagram, and p lies in it:
- * until in is written to. p is set with KD_WIRE_DATA only. -EPROTO: the peer does what leads nowhere, and why says what; what was
+/* Pulls from in. COM: in is a piece of the stream; p is borrowed until the next take. NET: in is the body of one datagram, and p lies in
+ * it: until in is written to. p is set with KD_WIRE_DATA only. -EPROTO: the peer does what leads nowhere, and why says what; what was
  * ours is dropped, and the wire can go on if the caller wants to, best with kd_wire_reset. */
 int kd_wire_take(struct kd_wire *w, struct buf *in, struct kd_packet *p, uint64_t now) MUST_USE;
 
@@ -92,7 +92,8 @@ void kd_wire_break_in(struct kd_wire *w); /* the byte is due; once, however ofte
 void kd_wire_ask(struct kd_wire *w);      /* a RESEND is due: the peer sends again what it sent last. WinDbg begins a KDNET session so */
 void kd_wire_reset(struct kd_wire *w);    /* our packet is dropped, a RESET is due. A target that runs does not answer one */
 
-int kd_wire_tick(struct kd_wire *w, uint64_t now) MUST_USE; /* 1 something came due; 0; -ETIMEDOUT no ACK after all tries; -EPROTO: both as take's */
-uint64_t kd_wire_until(const struct kd_wire *w);            /* when to call tick; NEVER */
+/* 1 something came due; 0; -ETIMEDOUT no ACK after all tries, -EPROTO: both as take's. */
+int kd_wire_tick(struct kd_wire *w, uint64_t now) MUST_USE;
+uint64_t kd_wire_until(const struct kd_wire *w); /* when to call tick; NEVER */
 
 #endif

@@ -1,5 +1,5 @@
-/* kd_wire_fuzz.c - any bytes from a KD target, in one gulp or one by one: the same events and the same answers; and in whatever order things
- * are asked of the wire, what it sends is whole, and bounded. */
+/* kd_wire_fuzz.c - any bytes from a KD target, in one gulp or one by one: the same events and the same answers; and in whatever order
+ * things are asked of the wire, what it sends is whole, and bounded. */
 #include "backends/kd/wire.h"
 #include "base/wait.h"
 
@@ -84,7 +84,8 @@ static void hear_packet(struct kd_wire *w, struct cursor *c, uint64_t now)
 {
 	static uint8_t room[KD_FRAME_MAX];
 	struct buf out = { .base = room, .cap = sizeof room };
-	static const uint32_t ids[] = { 0x80800000, 0x80800001, 0x80800800, 0x80800801, 0x80000000, 0x80000002, 0, 2, 4, 0xfffffffe, 0x7ffffffe, 0x800 };
+	static const uint32_t ids[] = { 0x80800000, 0x80800001, 0x80800800, 0x80800801, 0x80000000, 0x80000002,
+					0,          2,          4,          0xfffffffe, 0x7ffffffe, 0x800 };
 	uint8_t kind = cursor_u8(c);
 	struct kd_packet p = { .control = kind & 0x80, .type = (kind & 0x7f) % KD_TYPES, .id = ids[cursor_u8(c) % (sizeof ids / sizeof *ids)] };
 

@@ -184,7 +184,8 @@ SCRIPT(com_a_restart_takes_our_id_back_too, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked",
 	"< D3.80800800.boot", "= restarted data:boot", "> A80800000", "s version", "> D2.80800000.version")
 
-SCRIPT(com_acks_of_before_do_not_outlive_a_restart, KD_WIRE_COM, "< D7.80800001.stop D3.80800800.boot", "= data:stop restarted data:boot", "> A80800000")
+SCRIPT(com_acks_of_before_do_not_outlive_a_restart, KD_WIRE_COM,
+	"< D7.80800001.stop D3.80800800.boot", "= data:stop restarted data:boot", "> A80800000")
 
 SCRIPT(com_a_restart_with_the_same_words, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked",
@@ -216,7 +217,8 @@ SCRIPT(the_answer_came_and_its_ack_did_not, KD_WIRE_COM,
 
 SCRIPT(answered_takes_nothing_that_has_not_gone, KD_WIRE_COM, "s read", "a", "S", "> D2.80800000.read", "a", "s more", "> D2.80800001.more")
 
-SCRIPT(ack_of_another_packet, KD_WIRE_COM, "s read", "< A80800000", "=", "> D2.80800000.read", "< A80800001 A80800800 A0", "=", "S", "< A80800000", "= acked")
+SCRIPT(ack_of_another_packet, KD_WIRE_COM,
+	"s read", "< A80800000", "=", "> D2.80800000.read", "< A80800001 A80800800 A0", "=", "S", "< A80800000", "= acked")
 
 SCRIPT(no_ack_so_again_with_the_same_id, KD_WIRE_COM,
 	"s read", "t 60000", "=", "> D2.80800000.read", "t 1007", "=", ">", "t 1", "=", "> D2.80800000.read",
@@ -226,22 +228,26 @@ SCRIPT(not_for_ever, KD_WIRE_COM,
 	"s read", "> D2.80800000.read", "t 2000", "> D2.80800000.read", "t 2000", "> D2.80800000.read", "t 2000", "> D2.80800000.read",
 	"t 2000", "> D2.80800000.read", "t 2000", "= timeout", ">", "s more", "> D2.80800001.more")
 
-SCRIPT(resend_is_the_same_packet, KD_WIRE_COM, "s read", "> D2.80800000.read", "< N", "=", "> D2.80800000.read", "< A80800000", "= acked", "< N", "=", ">")
+SCRIPT(resend_is_the_same_packet, KD_WIRE_COM,
+	"s read", "> D2.80800000.read", "< N", "=", "> D2.80800000.read", "< A80800000", "= acked", "< N", "=", ">")
 
-SCRIPT(many_resends_at_once_are_one, KD_WIRE_COM, "s read", "< N", "> D2.80800000.read", "< N N N N N N N N N N N N", "=", "> D2.80800000.read", ">")
+SCRIPT(many_resends_at_once_are_one, KD_WIRE_COM,
+	"s read", "< N", "> D2.80800000.read", "< N N N N N N N N N N N N", "=", "> D2.80800000.read", ">")
 
 SCRIPT(com_resend_without_end, KD_WIRE_COM,
 	"s read", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "> D2.80800000.read",
 	"< N", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "= proto", ">", "s more", "> D2.80800001.more")
 
 SCRIPT(damaged_so_resend, KD_WIRE_COM,
-	"< !D3.80800800.text", "=", "> N", "< D3.80800800.text", "= data:text", "> A80800000", "< !D3.80800001.a !D3.80800001.b", "=", "> N")
+	"< !D3.80800800.text", "=", "> N", "< D3.80800800.text", "= data:text", "> A80800000", "< !D3.80800001.a !D3.80800001.b",
+	"=", "> N")
 
 SCRIPT(a_byte_was_lost, KD_WIRE_COM,
 	"< ~303030300300030000008080260100006162aa", "=", ">", "< D3.80800000.abc", "= data:abc", "> A80800000 N")
 
 SCRIPT(half_a_packet_does_not_stand_for_ever, KD_WIRE_COM,
-	"< ~303030300300a00f0000808026010000616263", "t 1005", "=", ">", "t 1", "=", "> N", "< D3.80800000.abc", "= data:abc", "> A80800000",
+	"< ~303030300300a00f0000808026010000616263", "t 1005", "=", ">", "t 1", "=", "> N", "< D3.80800000.abc", "= data:abc",
+	"> A80800000",
 	"< ~3030", "t 1000", "=", ">", "< D3.80800001.def", "= data:def", "> A80800001")
 
 SCRIPT(what_is_just_coming_may_be_the_ack, KD_WIRE_COM,
@@ -261,7 +267,8 @@ SCRIPT(com_the_answer_to_our_reset_was_lost, KD_WIRE_COM,
 
 SCRIPT(com_a_reset_nobody_hears_changes_nothing, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s go", "> D2.80800000.go", "< A80800000", "= acked", "r", "> R0", "t 100",
-	"< D3.80800001.text", "= data:text", "> A80800001", "t 1900", "< D3.80800000.late", "= data:late", "> A80800000", "s go", "> D2.80800001.go")
+	"< D3.80800001.text", "= data:text", "> A80800001", "t 1900", "< D3.80800000.late", "= data:late", "> A80800000", "s go",
+	"> D2.80800001.go")
 
 SCRIPT(com_a_reset_that_has_not_gone_has_no_answer, KD_WIRE_COM,
 	"r", "> R0", "< R0", "= reset", "r", "< D3.80800000.text", "= data:text", "> A80800000 R0")
@@ -269,27 +276,33 @@ SCRIPT(com_a_reset_that_has_not_gone_has_no_answer, KD_WIRE_COM,
 SCRIPT(an_answer_is_enough_for_two_resets, KD_WIRE_COM, "r", "> R0", "r", "< R0", "= reset", ">")
 
 SCRIPT(com_a_restart_after_our_reset, KD_WIRE_COM,
-	"< D7.80800800.stop", "= data:stop", "r", "> A80800000 R0", "< R0", "= reset", "< D7.80800800.stop", "= restarted data:stop", "> A80800000")
+	"< D7.80800800.stop", "= data:stop", "r", "> A80800000 R0", "< R0", "= reset", "< D7.80800800.stop",
+	"= restarted data:stop", "> A80800000")
 
 SCRIPT(com_reset_unasked, KD_WIRE_COM,
-	"< D7.80800001.stop", "= data:stop", "> A80800001", "s go", "> D2.80800000.go", "< A80800000", "= acked", "s on", "> D2.80800001.on",
+	"< D7.80800001.stop", "= data:stop", "> A80800001", "s go", "> D2.80800000.go", "< A80800000", "= acked", "s on",
+	"> D2.80800001.on",
 	"< R0", "= restarted", "> R0", "< D7.80800000.stop", "= data:stop", "> A80800000", "s version", "> D2.80800000.version")
 
 SCRIPT(com_old_acks_do_not_outlive_a_reset, KD_WIRE_COM,
 	"< D7.80800800.stop R0", "= data:stop restarted", "> R0", "< D7.80800000.stop", "= data:stop", "> A80800000")
 
 SCRIPT(resets_do_not_go_to_and_fro, KD_WIRE_COM,
-	"< R0", "= restarted", "> R0", "< R0", "= reset", ">", "< D7.80800000.a R0", "= data:a reset", ">", "r", "r", "> R0", "< R0 R0", "= reset reset", ">",
+	"< R0", "= restarted", "> R0", "< R0", "= reset", ">", "< D7.80800000.a R0", "= data:a reset", ">", "r", "r", "> R0",
+	"< R0 R0", "= reset reset", ">",
 	"t 2000", "< R0 R0", "= restarted restarted", "> R0")
 
 SCRIPT(acks_first_then_the_rest, KD_WIRE_COM,
-	"s read", "b", "b", "r", "s on", "k", "< D3.80800000.a D3.80800001.b", "= data:a data:b", "> A80800000 A80800001 N R0 b D2.80800000.on", ">")
+	"s read", "b", "b", "r", "s on", "k", "< D3.80800000.a D3.80800001.b", "= data:a data:b",
+	"> A80800000 A80800001 N R0 b D2.80800000.on", ">")
 
 SCRIPT(a_new_connection_forgets_the_old, KD_WIRE_COM,
-	"< D7.80800001.stop", "= data:stop", "s go", "> A80800001 D2.80800000.go", "< A80800000", "= acked", "s on", "b", "k", "< D3.80800000.x ~30303030", "= data:x",
+	"< D7.80800001.stop", "= data:stop", "s go", "> A80800001 D2.80800000.go", "< A80800000", "= acked", "s on", "b", "k",
+	"< D3.80800000.x ~30303030", "= data:x",
 	"n", ">", "t 9000", "=", "< D7.80800000.stop", "= data:stop", "s version", "> A80800000 D2.80800000.version")
 
-SCRIPT(unknown_control_is_nothing, KD_WIRE_COM, "s read", "> D2.80800000.read", "< C9.0 C77.80800000 C3.0", "=", ">", "< A80800000", "= acked")
+SCRIPT(unknown_control_is_nothing, KD_WIRE_COM,
+	"s read", "> D2.80800000.read", "< C9.0 C77.80800000 C3.0", "=", ">", "< A80800000", "= acked")
 
 SCRIPT(net_request_and_answer, KD_WIRE_NET,
 	"k", "> N", "< D3.0.hello", "= data:hello", "> A0", "< D7.2.stop", "= data:stop", "> A2",
@@ -297,27 +310,36 @@ SCRIPT(net_request_and_answer, KD_WIRE_NET,
 	"s read", "> D2.80000002.read", "< A80000002", "= acked", "< D2.6.bytes", "= data:bytes", "> A6")
 
 SCRIPT(net_no_bit_is_sync, KD_WIRE_NET,
-	"< D3.7fe.a", "= data:a", "> A7fe", "< D3.800.b", "= data:b", "> A800", "s read", "> D2.80000000.read", "< D3.802.c", "= data:c", "> A802",
+	"< D3.7fe.a", "= data:a", "> A7fe", "< D3.800.b", "= data:b", "> A800", "s read", "> D2.80000000.read", "< D3.802.c",
+	"= data:c", "> A802",
 	"< A80000800", "=", "S", "< A80000000", "= acked", "s more", "> D2.80000002.more")
 
-SCRIPT(net_the_first_id_may_be_any, KD_WIRE_NET, "< D7.926.stop", "= data:stop", "> A926", "< D7.926.stop", "=", "> A926", "< D7.924.old", "=", "> A924")
+SCRIPT(net_the_first_id_may_be_any, KD_WIRE_NET,
+	"< D7.926.stop", "= data:stop", "> A926", "< D7.926.stop", "=", "> A926", "< D7.924.old", "=", "> A924")
 
 SCRIPT(net_ids_go_round, KD_WIRE_NET,
-	"< D3.fffffffe.a", "= data:a", "> Afffffffe", "< D3.0.b", "= data:b", "> A0", "< D3.fffffffe.a", "=", "> Afffffffe", "< D3.2.c", "= data:c", "> A2")
+	"< D3.fffffffe.a", "= data:a", "> Afffffffe", "< D3.0.b", "= data:b", "> A0", "< D3.fffffffe.a", "=", "> Afffffffe",
+	"< D3.2.c", "= data:c", "> A2")
 
 SCRIPT(net_the_same_words_with_a_new_id, KD_WIRE_NET, "< D3.0.tick", "= data:tick", "< D3.2.tick", "= data:tick", "> A0 A2")
 
 SCRIPT(net_reset_says_our_next_id, KD_WIRE_NET,
 	"< D7.60.stop", "= data:stop", "s read", "> A60 D2.80000000.read", "< N", "> D2.80000000.read", "< A80000000", "= acked",
-	"r", "> R80000002", "< R62", "= reset", "< D2.62.bytes", "= data:bytes", "> A62", "s on", "> D2.80000002.on", "< A80000002", "= acked")
+	"r", "> R80000002", "< R62", "= reset", "< D2.62.bytes", "= data:bytes", "> A62", "s on", "> D2.80000002.on",
+	"< A80000002", "= acked")
 
-SCRIPT(net_what_a_reset_drops_may_have_been_taken, KD_WIRE_NET, "s read", "> D2.80000000.read", "r", "> R80000002", "s on", "r", "s in", "> R80000002 D2.80000002.in")
+SCRIPT(net_what_a_reset_drops_may_have_been_taken, KD_WIRE_NET,
+	"s read", "> D2.80000000.read", "r", "> R80000002", "s on", "r", "s in", "> R80000002 D2.80000002.in")
 
-SCRIPT(net_after_a_reset_the_target_repeats_itself, KD_WIRE_NET, "< D7.60.stop", "= data:stop", "r", "> A60 R80000000", "< R60 ", "= reset", "< D7.60.stop", "=", "> A60")
+SCRIPT(net_after_a_reset_the_target_repeats_itself, KD_WIRE_NET,
+	"< D7.60.stop", "= data:stop", "r", "> A60 R80000000", "< R60", "= reset", "< D7.60.stop", "= data:stop", "> A60",
+	"< D7.60.stop", "=", "> A60")
 
-SCRIPT(net_a_target_that_counts_anew, KD_WIRE_NET, "< D7.926.stop", "= data:stop", "r", "> A926 R80000000", "< R2", "= reset", "< D7.2.stop", "= data:stop", "> A2")
+SCRIPT(net_a_target_that_counts_anew, KD_WIRE_NET,
+	"< D7.926.stop", "= data:stop", "r", "> A926 R80000000", "< R2", "= reset", "< D7.2.stop", "= data:stop", "> A2")
 
-SCRIPT(net_reset_unasked, KD_WIRE_NET, "s read", "> D2.80000000.read", "< R4", "= restarted", "> R80000002", "< R4", "= reset", ">", "s on", "> D2.80000002.on")
+SCRIPT(net_reset_unasked, KD_WIRE_NET,
+	"s read", "> D2.80000000.read", "< R4", "= restarted", "> R80000002", "< R4", "= reset", ">", "s on", "> D2.80000002.on")
 
 SCRIPT(net_no_packet_at_all, KD_WIRE_NET, "s read", "> D2.80000000.read", "< ~000000000000000000000000 ~62 ~30303030", "=", ">")
 
@@ -326,7 +348,8 @@ SCRIPT(net_damaged_so_resend, KD_WIRE_NET, "< !D3.0.text", "=", "> N", "< D3.0.t
 SCRIPT(net_again_sooner, KD_WIRE_NET, "s read", "> D2.80000000.read", "t 499", "=", ">", "t 1", "=", "> D2.80000000.read")
 
 SCRIPT(more_packets_than_acks_find_place, KD_WIRE_NET,
-	"< D3.0.a D3.2.b D3.4.c D3.6.d D3.8.e D3.a.f D3.c.g D3.e.h D3.10.i", "= data:a data:b data:c data:d data:e data:f data:g data:h data:i",
+	"< D3.0.a D3.2.b D3.4.c D3.6.d D3.8.e D3.a.f D3.c.g D3.e.h D3.10.i",
+	"= data:a data:b data:c data:d data:e data:f data:g data:h data:i",
 	"> A0 A2 A4 A6 A8 Aa Ac Ae", "< D3.10.i", "=", "> A10")
 /* clang-format on */
 
@@ -417,8 +440,10 @@ static void no_room_now(void **state)
 /* For the words to whoever asks why it is slow. */
 static void all_is_counted(void **state)
 {
-	static const char *const lines[] = { "< ~787878 D3.80800800.a D3.80800800.a !D3.80800001.b A80800001 C9.0", "= data:a", "s x", "> A80800000 N D2.80800000.x",
-					     "< N", "> D2.80800000.x", "< A80800000", "= acked", "< D3.80800800.c", "= restarted data:c" };
+	static const char *const lines[] = {
+		"< ~787878 D3.80800800.a D3.80800800.a !D3.80800001.b A80800001 C9.0", "= data:a", "s x", "> A80800000 N D2.80800000.x",
+		"< N", "> D2.80800000.x", "< A80800000", "= acked", "< D3.80800800.c", "= restarted data:c",
+	};
 	struct stage g = { .step = 1 };
 
 	(void)state;
@@ -527,7 +552,8 @@ static void converse(struct model *m, struct host *h, enum kd_dialect d, struct 
 {
 	bool stream = d == KD_WIRE_COM;
 
-	*m = (struct model){ .stream = stream, .send_id = stream ? 0x80800800 : 0, .expect_id = stream ? 0x80800000 : 0x80000000, .to_host = line };
+	*m = (struct model){ .stream = stream, .send_id = stream ? 0x80800800 : 0, .expect_id = stream ? 0x80800000 : 0x80000000 };
+	m->to_host = line;
 	*h = (struct host){ .to_target = line, .believes = line.seed % 2 };
 	h->to_target.seed = ~line.seed;
 	assert_int_equal(kd_wire_init(&h->w, d), 0);
@@ -719,7 +745,8 @@ int main(void)
 		TEST(not_for_ever), TEST(resend_is_the_same_packet), TEST(many_resends_at_once_are_one), TEST(com_resend_without_end),
 		TEST(damaged_so_resend), TEST(a_byte_was_lost), TEST(half_a_packet_does_not_stand_for_ever),
 		TEST(what_is_just_coming_may_be_the_ack), TEST(half_a_packet_is_no_ack), TEST(com_our_reset),
-		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked), TEST(com_a_reset_that_has_not_gone_has_no_answer), TEST(an_answer_is_enough_for_two_resets),
+		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked),
+		TEST(com_a_reset_that_has_not_gone_has_no_answer), TEST(an_answer_is_enough_for_two_resets),
 		TEST(com_a_restart_after_our_reset), TEST(com_acks_of_before_do_not_outlive_a_restart),
 		TEST(com_old_acks_do_not_outlive_a_reset), TEST(resets_do_not_go_to_and_fro), TEST(acks_first_then_the_rest),
 		TEST(a_new_connection_forgets_the_old), TEST(unknown_control_is_nothing), TEST(net_request_and_answer), TEST(net_no_bit_is_sync),
