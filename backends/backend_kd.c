@@ -119,7 +119,7 @@ static int listen(struct backend_kd *b, uint64_t now)
 	struct kd_packet p;
 	int ev, rc;
 
-	if (!b->in.len) {
+	if (!b->in.len && !kd_wire_keeps(&b->wire)) {
 		rc = link_recv(b->link, &b->in, now);
 		if (rc <= 0)
 			return rc;

@@ -339,6 +339,11 @@ int kd_wire_take(struct kd_wire *w, struct buf *in, struct kd_packet *p, uint64_
 	return rc;
 }
 
+bool kd_wire_keeps(const struct kd_wire *w)
+{
+	return w->kept;
+}
+
 static int put_control(struct buf *frame, enum kd_type type, uint32_t id)
 {
 	struct kd_packet p = { .control = true, .type = (uint16_t)type, .id = id };

@@ -19,7 +19,7 @@
 enum kd_dialect { KD_WIRE_COM, KD_WIRE_NET, KD_WIRE_DIALECTS };
 
 enum kd_wire_event {
-	KD_WIRE_NONE,       /* in is empty */
+	KD_WIRE_NONE,       /* in is empty, and nothing is kept */
 	KD_WIRE_MOVED,      /* something was taken that is nobody's business; call again */
 	KD_WIRE_DATA,       /* a fresh data packet; its ACK is due */
 	KD_WIRE_ACKED,      /* the packet we sent was taken */
@@ -77,6 +77,9 @@ void kd_wire_restart(struct kd_wire *w); /* a new connection (stream) or session
  * it: until in is written to. p is set with KD_WIRE_DATA only. -EPROTO: the peer does what leads nowhere, and why says what; what was
  * ours is dropped, and the wire can go on if the caller wants to, best with kd_wire_reset. */
 int kd_wire_take(struct kd_wire *w, struct buf *in, struct kd_packet *p, uint64_t now) MUST_USE;
+
+/* The next take gives a packet though in be empty: the one by which the peer began anew. Its ACK is due: nobody sends it again. */
+bool kd_wire_keeps(const struct kd_wire *w);
 
 /* Puts behind what is in frame the next whole frame that is due: ACKs, RESEND, RESET, break-in, our packet. 1 one frame; 0 nothing is due;
  * -ENOBUFS no room (KD_FRAME_MAX is enough for any), it stays due. It counts as sent: what the link does not take the caller keeps. On a

@@ -47,7 +47,7 @@ static uint64_t take(struct kd_wire *w, const uint8_t *bytes, size_t n, uint64_t
 
 	memcpy(copy, bytes, n);
 	do {
-		bool kept = w->kept;
+		bool kept = kd_wire_keeps(w);
 		size_t before = in.len;
 
 		rc = kd_wire_take(w, &in, &p, now);

@@ -49,7 +49,10 @@ static void take_all(struct stage *g, const uint8_t *bytes, size_t n)
 	int rc;
 
 	do {
+		bool some = in.len || kd_wire_keeps(&g->w);
+
 		rc = kd_wire_take(&g->w, &in, &p, g->now);
+		assert_true(some || rc == KD_WIRE_NONE);
 		note_event(g, rc, &p);
 	} while (rc != KD_WIRE_NONE);
 	assert_int_equal(in.len, 0);
