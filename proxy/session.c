@@ -36,9 +36,9 @@ bool session_lives(const struct session *s)
 	return s->state < SESSION_DRAINING;
 }
 
-bool session_asks_stop(const struct session *s)
+bool session_is_due_a_stop(const struct session *s)
 {
-	return s->state == SESSION_RUNNING && s->cmd.op == RSP_OP_STATUS;
+	return s->state == SESSION_RUNNING && s->cmd.op == RSP_OP_STATUS && s->role == SESSION_CONTROLLER;
 }
 
 static int say_part(struct session *s, const struct session_news *news)
@@ -115,10 +115,15 @@ static int say_or_hold(struct session *s, const struct session_news *news)
 	return asks ? say_text(s, news) : hold_text(s, news);
 }
 
-/* gdb would take it for the answer to its question, and ask on. */
-static int say_unless_asked(struct session *s, const struct session_news *news)
+/* gdb takes text for the answer to its question how the target stopped, and asks on. */
+static int say_to_follower(struct session *s, const struct session_news *news)
 {
-	return session_asks_stop(s) ? hold_text(s, news) : say_text(s, news);
+	return s->cmd.op == RSP_OP_STATUS ? hold_text(s, news) : say_text(s, news);
+}
+
+static int say_held_to_follower(struct session *s, const struct session_news *news)
+{
+	return s->cmd.op == RSP_OP_STATUS ? 0 : say_held(s, news);
 }
 
 static const struct row {
@@ -135,7 +140,7 @@ static const struct row {
 	{ SESSION_QUEUED,   SESSION_STATUS,  say_stop,    SESSION_IDLE },
 	{ SESSION_QUEUED,   SESSION_TAKEN,   NULL,        SESSION_ASKED },
 	{ SESSION_QUEUED,   SESSION_RESUMED, NULL,        SESSION_RESUMING },
-	{ SESSION_QUEUED,   SESSION_FOLLOWS, say_held,    SESSION_RUNNING },
+	{ SESSION_QUEUED,   SESSION_FOLLOWS, say_held_to_follower, SESSION_RUNNING },
 	{ SESSION_QUEUED,   SESSION_PRINT,   say_or_hold, SESSION_QUEUED },
 	{ SESSION_ASKED,    SESSION_REPLY,   say,         SESSION_IDLE },
 	{ SESSION_ASKED,    SESSION_PART,    say_part,    SESSION_ASKED },
@@ -146,7 +151,7 @@ static const struct row {
 	{ SESSION_RESUMING, SESSION_FOLLOWS, say_held,    SESSION_RUNNING },
 	{ SESSION_RUNNING,  SESSION_STOP,    say_stop,    SESSION_IDLE },
 	{ SESSION_RUNNING,  SESSION_REPLY,   say,         SESSION_IDLE }, /* there will be no stop */
-	{ SESSION_RUNNING,  SESSION_PRINT,   say_unless_asked, SESSION_RUNNING },
+	{ SESSION_RUNNING,  SESSION_PRINT,   say_to_follower, SESSION_RUNNING },
 	{ SESSION_DRAINING, SESSION_PRINT,   NULL,        SESSION_ANY },
 	{ SESSION_DRAINING, SESSION_REPLY,   NULL,        SESSION_ANY }, /* it left while it was asked */
 	{ SESSION_DRAINING, SESSION_PART,    NULL,        SESSION_ANY },

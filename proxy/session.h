@@ -25,7 +25,7 @@ enum {
 	SESSION_FRAME_MS = 5000,  /* from a $ to its last digit */
 	SESSION_DRAIN_MS = 2000,
 	SESSION_WAIT_MS = 3500, /* for a target that is away: clients give up after 5 s */
-	SESSION_STOP_MS = 12000, /* for the stop that was asked for; longer than any backend tries */
+	SESSION_STOP_MS = 12000, /* longer than any backend tries */
 	SESSION_BEAT_MS = 1000,
 	SESSION_NOISE = 32,     /* bytes that are nothing */
 	SESSION_MALFORMED = 64, /* whole packets that are wrong, in a row */
@@ -124,7 +124,7 @@ void session_leave(struct session *s, const char *why, uint64_t now); /* why is 
 struct wait session_wait(const struct session *s);
 void session_stop_waiting(struct session *s); /* RUNNING: it is told that it was interrupted, and the target is left alone */
 bool session_lives(const struct session *s); /* it may still give commands */
-bool session_asks_stop(const struct session *s); /* RUNNING, and it did not resume the target: it asks, and is to be told where it stands */
+bool session_is_due_a_stop(const struct session *s); /* the target is made to stop for it: within SESSION_STOP_MS */
 
 /* Short forms of session_tell(REPLY). */
 void session_ok(struct session *s);

@@ -264,7 +264,7 @@ struct wait session_wait(const struct session *s)
 		wait_until(&w, s->framed + SESSION_FRAME_MS);
 	if (s->state == SESSION_QUEUED)
 		wait_until(&w, s->asked + SESSION_WAIT_MS);
-	if (session_asks_stop(s) && s->role == SESSION_CONTROLLER)
+	if (session_is_due_a_stop(s))
 		wait_until(&w, s->asked + SESSION_STOP_MS);
 	if (wants_beat(s))
 		wait_until(&w, s->beat);

@@ -163,7 +163,7 @@ static bool stop_for(struct target *t, const struct session *s)
 
 static bool waits_in_vain(const struct session *s, uint64_t now)
 {
-	return session_asks_stop(s) && s->role == SESSION_CONTROLLER && now >= s->asked + SESSION_STOP_MS;
+	return session_is_due_a_stop(s) && now >= s->asked + SESSION_STOP_MS;
 }
 
 static int refuse(struct session *s, const char *words)
