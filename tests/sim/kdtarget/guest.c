@@ -57,7 +57,7 @@ static void reap(struct guest *g)
 		return;
 	kill(g->cpu[0].tid, SIGKILL);
 	for (unsigned i = g->processors; i-- > 0;)
-		while (g->cpu[i].tid > 0 && waitpid(g->cpu[i].tid, &(int){0}, __WALL) > 0)
+		while (g->cpu[i].tid > 0 && waitpid(g->cpu[i].tid, &(int){ 0 }, __WALL) > 0)
 			;
 }
 
@@ -131,7 +131,7 @@ static bool cpu_poll(struct guest *g, unsigned cpu)
 
 static bool has_signal(pid_t tid)
 {
-	struct __ptrace_peeksiginfo_args first = {.nr = 1};
+	struct __ptrace_peeksiginfo_args first = { .nr = 1 };
 	siginfo_t si;
 
 	return ptrace(PTRACE_PEEKSIGINFO, tid, &first, &si) > 0;
@@ -203,7 +203,7 @@ static int tell_gone(struct guest *g, struct guest_event *event)
 	if (g->gone_told)
 		return 0;
 	g->gone_told = true;
-	*event = (struct guest_event){.what = GUEST_GONE, .words = g->words};
+	*event = (struct guest_event){ .what = GUEST_GONE, .words = g->words };
 	return 1;
 }
 

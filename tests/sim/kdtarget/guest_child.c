@@ -27,7 +27,7 @@ enum { PAD = 0x10000, PAD_INT3 = 2, PAGE = 0x1000, STACK = 0x10000 };
 enum { I386_NANOSLEEP = 162, I386_EXIT_GROUP = 252 };
 #define VSYSCALL UINT64_C(0xffffffffff600000)
 
-static const uint8_t pad_code[] = {0x0f, 0x05, 0xcc}; /* syscall; int3 */
+static const uint8_t pad_code[] = { 0x0f, 0x05, 0xcc }; /* syscall; int3 */
 
 struct pad {
 	Elf64_Ehdr header;
@@ -46,11 +46,17 @@ static int fail(const char *words)
 static int pad_file(void)
 {
 	struct pad pad = {
-		.header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			   .e_version = EV_CURRENT, .e_entry = PAD + offsetof(struct pad, code) + PAD_INT3, .e_phoff = offsetof(struct pad, text),
-			   .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2},
-		.text = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = PAD, .p_filesz = sizeof pad, .p_memsz = sizeof pad, .p_align = PAGE},
-		.stack = {.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W},
+		.header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		            .e_type = ET_EXEC,
+		            .e_machine = EM_X86_64,
+		            .e_version = EV_CURRENT,
+		            .e_entry = PAD + offsetof(struct pad, code) + PAD_INT3,
+		            .e_phoff = offsetof(struct pad, text),
+		            .e_ehsize = sizeof(Elf64_Ehdr),
+		            .e_phentsize = sizeof(Elf64_Phdr),
+		            .e_phnum = 2 },
+		.text = { .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = PAD, .p_filesz = sizeof pad, .p_memsz = sizeof pad, .p_align = PAGE },
+		.stack = { .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W },
 	};
 	int fd = memfd_create("kdsim", MFD_CLOEXEC);
 
@@ -63,8 +69,8 @@ static int pad_file(void)
 /* Waits until it is traced. In between only what may be done in a fork of a process with threads. */
 __attribute__((noreturn)) static void pad_run(int program, int go)
 {
-	static const struct rlimit no_core = {0, 0};
-	char *const none[] = {NULL};
+	static const struct rlimit no_core = { 0, 0 };
+	char *const none[] = { NULL };
 	sigset_t all;
 	char byte;
 
@@ -152,7 +158,7 @@ static int64_t call_do(struct guest *g, struct call call)
 
 static int call_thread(struct guest *g, unsigned cpu)
 {
-	struct call call = {SYS_clone, {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM}};
+	struct call call = { SYS_clone, { CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM } };
 	struct user_regs_struct u;
 	unsigned long tid = 0;
 
@@ -168,11 +174,12 @@ static int call_thread(struct guest *g, unsigned cpu)
 
 static int unmap_line(struct guest *g, const char *line)
 {
-	uint64_t from, to;
+	char *rest;
+	uint64_t from = strtoull(line, &rest, 16), to = *rest == '-' ? strtoull(rest + 1, NULL, 16) : from;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) != 2 || from == PAD || from == VSYSCALL)
+	if (from == to || from == PAD || from == VSYSCALL)
 		return 0;
-	return call_do(g, (struct call){SYS_munmap, {from, to - from}}) ? -1 : 0;
+	return call_do(g, (struct call){ SYS_munmap, { from, to - from } }) ? -1 : 0;
 }
 
 /* Stack, vdso and what else exec left. */
@@ -193,7 +200,7 @@ static int unmap_rest(struct guest *g)
 
 static int map(struct guest *g, uint64_t at, uint64_t n)
 {
-	struct call call = {SYS_mmap, {at, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, UINT64_MAX}};
+	struct call call = { SYS_mmap, { at, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, UINT64_MAX } };
 
 	if (call_do(g, call) == (int64_t)at)
 		return 0;
@@ -211,10 +218,10 @@ static int map_image(struct guest *g, const struct pe *pe)
 	struct pe_part part;
 
 	if (map(g, pe->base, pages(pe->size)) || child_write(g, pe->base, pe->bytes, pe->size) ||
-	    call_do(g, (struct call){SYS_mprotect, {pe->base, pages(pe->size), PROT_READ}}))
+	    call_do(g, (struct call){ SYS_mprotect, { pe->base, pages(pe->size), PROT_READ } }))
 		return -1;
 	for (unsigned i = 0; pe_part(pe, i, &part); i++)
-		if (call_do(g, (struct call){SYS_mprotect, {pe->base + part.at, pages(part.size), (unsigned)part.prot}}))
+		if (call_do(g, (struct call){ SYS_mprotect, { pe->base + part.at, pages(part.size), (unsigned)part.prot } }))
 			return -1;
 	return 0;
 }
@@ -248,11 +255,11 @@ static int confine(struct guest *g)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 	};
-	uint64_t at = stack_top(g, 0) - STACK, program[] = {sizeof filter / sizeof *filter, at};
+	uint64_t at = stack_top(g, 0) - STACK, program[] = { sizeof filter / sizeof *filter, at };
 
 	if (child_write(g, at, filter, sizeof filter) || child_write(g, at + PAGE, program, sizeof program) ||
-	    call_do(g, (struct call){SYS_prctl, {PR_SET_NO_NEW_PRIVS, 1}}) ||
-	    call_do(g, (struct call){SYS_seccomp, {SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, at + PAGE}}))
+	    call_do(g, (struct call){ SYS_prctl, { PR_SET_NO_NEW_PRIVS, 1 } }) ||
+	    call_do(g, (struct call){ SYS_seccomp, { SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, at + PAGE } }))
 		return fail("kdsim: seccomp");
 	return 0;
 }

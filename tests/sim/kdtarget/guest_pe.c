@@ -124,7 +124,7 @@ static int headers_check(struct pe *pe, const struct file *f, enum guest_arch ar
 {
 	static const struct {
 		uint16_t machine, magic;
-	} known[] = {[GUEST_AMD64] = {0x8664, 0x20b}, [GUEST_I386] = {0x14c, 0x10b}};
+	} known[] = { [GUEST_AMD64] = { 0x8664, 0x20b }, [GUEST_I386] = { 0x14c, 0x10b } };
 	uint64_t headers = f->size > 0x40 ? get(f->bytes + 0x3c, 4) : f->size;
 
 	if (headers + 0x108 > f->size || get(f->bytes + headers, 4) != 0x4550)
@@ -151,7 +151,7 @@ static int image_lay(struct pe *pe, const struct file *f)
 
 static int relocate_block(struct pe *pe, const uint8_t *block, uint32_t size, uint64_t by)
 {
-	static const uint8_t widths[16] = {[3] = 4, [10] = 8};
+	static const uint8_t widths[16] = { [3] = 4, [10] = 8 };
 	uint64_t page = get(block, 4);
 
 	for (uint32_t i = 8; i + 2 <= size; i += 2) {
@@ -195,10 +195,10 @@ static int rebase(struct pe *pe, uint64_t base)
 
 int pe_load(struct pe *pe, const char *path, enum guest_arch arch, uint64_t base)
 {
-	struct file f = {0};
+	struct file f = { 0 };
 	int rc;
 
-	*pe = (struct pe){.path = path};
+	*pe = (struct pe){ .path = path };
 	rc = file_read(&f, path) || headers_check(pe, &f, arch) || image_lay(pe, &f) || rebase(pe, base) ? -1 : 0;
 	free(f.bytes);
 	return rc;

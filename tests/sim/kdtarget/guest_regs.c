@@ -42,27 +42,51 @@ static int may(const struct guest *g, unsigned cpu)
 	return g->cpu[cpu].runs ? -EBUSY : 0;
 }
 
-static void from_user(struct guest_regs *to, const struct user_regs_struct *u)
+struct pair {
+	uint16_t ours, theirs; /* 64 bits each, in struct guest_regs and Linux' */
+};
+
+#define PAIR(ours, theirs) { offsetof(struct guest_regs, ours), offsetof(struct user_regs_struct, theirs) }
+#define SAME(name) PAIR(name, name)
+
+static const struct pair general[] = {
+	SAME(rax),       SAME(rbx),       SAME(rcx),       SAME(rdx),       SAME(rsi),       SAME(rdi),
+	SAME(rbp),       SAME(rsp),       SAME(rip),       PAIR(r[0], r8),  PAIR(r[1], r9),  PAIR(r[2], r10),
+	PAIR(r[3], r11), PAIR(r[4], r12), PAIR(r[5], r13), PAIR(r[6], r14), PAIR(r[7], r15), SAME(eflags),
+};
+static const struct pair bases[] = { SAME(fs_base), SAME(gs_base) };
+
+static void copy_in(struct guest_regs *to, const struct user_regs_struct *u, const struct pair *pairs, size_t n)
 {
-	*to = (struct guest_regs){
-		.rax = u->rax, .rbx = u->rbx, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rbp = u->rbp, .rsp = u->rsp,
-		.r = {u->r8, u->r9, u->r10, u->r11, u->r12, u->r13, u->r14, u->r15},
-		.rip = u->rip, .eflags = u->eflags, .fs_base = u->fs_base, .gs_base = u->gs_base,
-		.cs = (uint16_t)u->cs, .ds = (uint16_t)u->ds, .es = (uint16_t)u->es, .fs = (uint16_t)u->fs, .gs = (uint16_t)u->gs, .ss = (uint16_t)u->ss,
-	};
+	for (size_t i = 0; i < n; i++)
+		memcpy((char *)to + pairs[i].ours, (const char *)u + pairs[i].theirs, sizeof(uint64_t));
 }
 
-/* Selectors stay: this machine has no others. */
+static void copy_out(struct user_regs_struct *u, const struct guest_regs *from, const struct pair *pairs, size_t n, uint64_t mask)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v;
+
+		memcpy(&v, (const char *)from + pairs[i].ours, sizeof v);
+		v &= mask;
+		memcpy((char *)u + pairs[i].theirs, &v, sizeof v);
+	}
+}
+
+static void from_user(struct guest_regs *to, const struct user_regs_struct *u)
+{
+	copy_in(to, u, general, sizeof general / sizeof *general);
+	copy_in(to, u, bases, sizeof bases / sizeof *bases);
+	to->cs = (uint16_t)u->cs, to->ds = (uint16_t)u->ds, to->es = (uint16_t)u->es;
+	to->fs = (uint16_t)u->fs, to->gs = (uint16_t)u->gs, to->ss = (uint16_t)u->ss;
+}
+
+/* Selectors stay: this machine has no others. So do i386's bases, which belong to selectors. */
 static void to_user(struct user_regs_struct *u, const struct guest_regs *from, uint64_t mask)
 {
-	u->rax = from->rax & mask, u->rbx = from->rbx & mask, u->rcx = from->rcx & mask, u->rdx = from->rdx & mask;
-	u->rsi = from->rsi & mask, u->rdi = from->rdi & mask, u->rbp = from->rbp & mask, u->rsp = from->rsp & mask;
-	u->r8 = from->r[0], u->r9 = from->r[1], u->r10 = from->r[2], u->r11 = from->r[3];
-	u->r12 = from->r[4], u->r13 = from->r[5], u->r14 = from->r[6], u->r15 = from->r[7];
-	u->rip = from->rip & mask, u->eflags = from->eflags;
-	if (mask == MASK32)
-		return;
-	u->fs_base = from->fs_base, u->gs_base = from->gs_base;
+	copy_out(u, from, general, sizeof general / sizeof *general, mask);
+	if (mask != MASK32)
+		copy_out(u, from, bases, sizeof bases / sizeof *bases, mask);
 }
 
 /* --- debug registers */
@@ -86,7 +110,7 @@ static void dr_read(struct cpu *c, uint64_t dr[8])
 /* What is switched on is checked when DR7 is written, so the addresses go first. */
 static int dr_write(struct cpu *c, const uint64_t dr[8], uint64_t mask)
 {
-	static const uint8_t order[] = {0, 1, 2, 3, DR6, DR7};
+	static const uint8_t order[] = { 0, 1, 2, 3, DR6, DR7 };
 	int rc = 0;
 
 	if (memcmp(dr, c->dr, 4 * sizeof *dr) && c->dr[DR7])
@@ -144,36 +168,46 @@ int guest_set_regs(struct guest *g, unsigned cpu, const struct guest_regs *regs)
 
 static int own_segment(const struct cpu *c, uint64_t base)
 {
-	struct user_desc d = {.entry_number = OWN_ENTRY, .base_addr = (unsigned)base, .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
+	struct user_desc d = { .entry_number = OWN_ENTRY, .base_addr = (unsigned)base, .limit = 0xfffff };
 
+	d.seg_32bit = d.limit_in_pages = d.useable = 1;
 	return rc_of(ptrace(PTRACE_SET_THREAD_AREA, c->tid, OWN_ENTRY, &d));
 }
 
-static int first_i386(struct guest *g, const struct cpu *c, struct user_regs_struct *u, uint64_t number)
+static int first_i386(struct guest *g, struct user_regs_struct *u, unsigned cpu, uint64_t pcr)
 {
-	u->rsp -= 4;
-	if (child_write(g, u->rsp + 4, &number, 4))
+	uint32_t number = cpu;
+
+	u->rsp -= sizeof number;
+	if (child_write(g, u->rsp + sizeof number, &number, sizeof number))
 		return -EFAULT;
 	u->cs = CODE32;
 	u->fs = OWN;
-	u->fs_base = u->gs_base;
-	u->gs_base = 0;
-	return own_segment(c, u->fs_base);
+	u->fs_base = pcr;
+	return own_segment(&g->cpu[cpu], pcr);
+}
+
+static int first_amd64(struct guest *g, struct user_regs_struct *u, unsigned cpu, uint64_t pcr)
+{
+	(void)g;
+	u->rcx = cpu;
+	u->cs = CODE64;
+	u->gs_base = pcr;
+	return 0;
 }
 
 /* Both find a return address of 0 and their processor's number. amd64's is one word off a multiple of 16, as behind a call. */
 int cpu_first_regs(struct guest *g, unsigned cpu, uint64_t stack)
 {
 	size_t n = g->arch == GUEST_I386 ? 4 : 8;
-	struct user_regs_struct u = {.rip = pe_entry(&g->kernel), .rsp = stack - 0x28, .rcx = cpu, .eflags = EFLAGS_FIRST, .cs = CODE64, .ss = DATA,
-				     .ds = DATA, .es = DATA, .orig_rax = UINT64_MAX};
+	struct user_regs_struct u = { .rip = pe_entry(&g->kernel), .rsp = stack - 0x28, .eflags = EFLAGS_FIRST };
 	uint64_t table = guest_symbol(g, "KiPcrTable"), pcr = 0;
-	int rc = 0;
+	int rc;
 
 	if (!table || guest_read(g, table + cpu * n, &pcr, n) != n)
 		return -ENOENT;
-	u.gs_base = pcr;
-	if (g->arch == GUEST_I386)
-		rc = first_i386(g, &g->cpu[cpu], &u, cpu);
+	u.ss = u.ds = u.es = DATA;
+	u.orig_rax = UINT64_MAX;
+	rc = (g->arch == GUEST_I386 ? first_i386 : first_amd64)(g, &u, cpu, pcr);
 	return rc ? rc : cpu_set_user(&g->cpu[cpu], &u);
 }

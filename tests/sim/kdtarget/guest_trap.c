@@ -9,7 +9,7 @@
 enum { INSTRUCTION = 15 };
 enum { ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE = 8 };
 
-static const uint8_t int3[] = {0xcc}, service[] = {0xcd, 0x2d};
+static const uint8_t int3[] = { 0xcc }, service[] = { 0xcd, 0x2d };
 
 static void fill(struct trap *t, uint32_t code)
 {
@@ -22,7 +22,9 @@ static void fill(struct trap *t, uint32_t code)
 /* 0x66, segments, lock, rep; REX where there is one. */
 static bool is_prefix(uint8_t b, bool wide)
 {
-	return memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", b, 11) || (wide && (b & 0xf0) == 0x40);
+	static const uint8_t prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3 };
+
+	return memchr(prefixes, b, sizeof prefixes) || (wide && (b & 0xf0) == 0x40);
 }
 
 struct store {
@@ -31,13 +33,14 @@ struct store {
 };
 
 static const struct store stores[] = {
-	{0x00, 0x01, 0xff}, {0x08, 0x09, 0xff}, {0x10, 0x11, 0xff}, {0x18, 0x19, 0xff}, {0x20, 0x21, 0xff}, {0x28, 0x29, 0xff}, {0x30, 0x31, 0xff},
-	{0x50, 0x57, 0xff}, {0x68, 0x68, 0xff}, {0x6a, 0x6a, 0xff}, {0x80, 0x83, 0x7f}, {0x86, 0x89, 0xff}, {0xa2, 0xa3, 0xff}, {0xaa, 0xab, 0xff},
-	{0xc0, 0xc1, 0xff}, {0xc6, 0xc7, 0xff}, {0xd0, 0xd3, 0xff}, {0xe8, 0xe8, 0xff}, {0xf6, 0xf7, 0x0c}, {0xfe, 0xff, 0x03},
+	{ 0x00, 0x01, 0xff }, { 0x08, 0x09, 0xff }, { 0x10, 0x11, 0xff }, { 0x18, 0x19, 0xff }, { 0x20, 0x21, 0xff },
+	{ 0x28, 0x29, 0xff }, { 0x30, 0x31, 0xff }, { 0x50, 0x57, 0xff }, { 0x68, 0x68, 0xff }, { 0x6a, 0x6a, 0xff },
+	{ 0x80, 0x83, 0x7f }, { 0x86, 0x89, 0xff }, { 0xa2, 0xa3, 0xff }, { 0xaa, 0xab, 0xff }, { 0xc0, 0xc1, 0xff },
+	{ 0xc6, 0xc7, 0xff }, { 0xd0, 0xd3, 0xff }, { 0xe8, 0xe8, 0xff }, { 0xf6, 0xf7, 0x0c }, { 0xfe, 0xff, 0x03 },
 };
 static const struct store stores_0f[] = {
-	{0x11, 0x11, 0xff}, {0x13, 0x13, 0xff}, {0x17, 0x17, 0xff}, {0x29, 0x29, 0xff}, {0x2b, 0x2b, 0xff}, {0x7e, 0x7f, 0xff}, {0x90, 0x9f, 0xff},
-	{0xb0, 0xb1, 0xff}, {0xc0, 0xc1, 0xff}, {0xc7, 0xc7, 0xff}, {0xd6, 0xd6, 0xff}, {0xe7, 0xe7, 0xff},
+	{ 0x11, 0x11, 0xff }, { 0x13, 0x13, 0xff }, { 0x17, 0x17, 0xff }, { 0x29, 0x29, 0xff }, { 0x2b, 0x2b, 0xff }, { 0x7e, 0x7f, 0xff },
+	{ 0x90, 0x9f, 0xff }, { 0xb0, 0xb1, 0xff }, { 0xc0, 0xc1, 0xff }, { 0xc7, 0xc7, 0xff }, { 0xd6, 0xd6, 0xff }, { 0xe7, 0xe7, 0xff },
 };
 
 static bool is_store(const struct store *table, size_t n, const uint8_t *opcode)
@@ -63,7 +66,7 @@ static bool writes(const uint8_t *code, size_t n, bool wide)
 
 static uint64_t access_of(struct guest *g, uint64_t pc, uint64_t addr)
 {
-	uint8_t code[INSTRUCTION] = {0};
+	uint8_t code[INSTRUCTION] = { 0 };
 	size_t n = guest_read(g, pc, code, sizeof code);
 
 	if (addr >= pc + n && addr < pc + INSTRUCTION)
@@ -86,15 +89,18 @@ static void read_trap(struct guest *g, struct trap *t, const siginfo_t *si)
 	memcpy(t->opcode, int3, t->n = sizeof int3);
 }
 
+/* in, out, hlt, cli, sti */
 static bool is_privileged(uint8_t opcode)
 {
-	return memchr("\x6c\x6d\x6e\x6f\xe4\xe5\xe6\xe7\xec\xed\xee\xef\xf4\xfa\xfb", opcode, 15);
+	static const uint8_t privileged[] = { 0x6c, 0x6d, 0x6e, 0x6f, 0xe4, 0xe5, 0xe6, 0xe7, 0xec, 0xed, 0xee, 0xef, 0xf4, 0xfa, 0xfb };
+
+	return memchr(privileged, opcode, sizeof privileged);
 }
 
 /* What is no page fault has no address: Windows then says "read of all ones". */
 static void read_protection(struct guest *g, struct trap *t)
 {
-	uint8_t code[2] = {0};
+	uint8_t code[2] = { 0 };
 
 	guest_read(g, t->told, code, sizeof code);
 	if (!memcmp(code, service, sizeof service)) {
@@ -143,7 +149,7 @@ static const struct {
 	int sig;
 	void (*read)(struct guest *g, struct trap *t, const siginfo_t *si);
 } signals[] = {
-	{SIGTRAP, read_trap}, {SIGSEGV, read_segv}, {SIGILL, read_ill}, {SIGFPE, read_fpe}, {SIGBUS, read_bus}, {SIGSYS, read_ill},
+	{ SIGTRAP, read_trap }, { SIGSEGV, read_segv }, { SIGILL, read_ill }, { SIGFPE, read_fpe }, { SIGBUS, read_bus }, { SIGSYS, read_ill },
 };
 
 bool trap_read(struct guest *g, unsigned cpu, int sig)
@@ -157,7 +163,7 @@ bool trap_read(struct guest *g, unsigned cpu, int sig)
 		i++;
 	if (i == sizeof signals / sizeof *signals || ptrace(PTRACE_GETSIGINFO, c->tid, NULL, &si) < 0 || si.si_code <= 0 || cpu_user(c, &u))
 		return false;
-	c->trap = (struct trap){.pending = true, .order = ++g->traps, .kept = u.rip, .told = u.rip, .event.cpu = cpu};
+	c->trap = (struct trap){ .pending = true, .order = ++g->traps, .kept = u.rip, .told = u.rip, .event.cpu = cpu };
 	signals[i].read(g, &c->trap, &si);
 	u.rip = c->trap.kept;
 	return cpu_set_user(c, &u) == 0;
@@ -170,7 +176,7 @@ bool trap_holds(struct guest *g, unsigned cpu)
 	uint8_t now[sizeof t->opcode];
 
 	t->pending = t->pending && cpu_user(&g->cpu[cpu], &u) == 0 && u.rip == t->kept && guest_read(g, t->kept, now, t->n) == t->n &&
-		     !memcmp(now, t->opcode, t->n);
+	             !memcmp(now, t->opcode, t->n);
 	return t->pending;
 }
 

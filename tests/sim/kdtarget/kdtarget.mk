@@ -9,14 +9,15 @@ KDIMAGE_FLAGS = -std=c17 -ffreestanding -nostdlib -O0 -g -fno-omit-frame-pointer
 KDKERNEL_C = $(addprefix $(KDTARGET)/image/,kernel.c io.c kd.c print.c module.c bugcheck.c command.c)
 KDIMAGE_H  = $(KDTARGET)/image/ke.h $(KDTARGET)/command.h
 
-# An image: its compiler, what decorates names there, and where kernel and driver want to be.
+# An image: its compiler, what decorates names there, and where kernel and driver want to be. i386's in the lower half, as Windows' own
+# files have it: gdb takes the addresses in a 32-bit PE file's symbols with their sign, and finds nothing in one that wants to be above.
 amd64_CC = x86_64-w64-mingw32-gcc
-i386_CC  = i686-w64-mingw32-gcc -Wl,--large-address-aware
+i386_CC  = i686-w64-mingw32-gcc
 i386_    = _
 amd64_BASE = 0x140000000
-i386_BASE  = 0x80400000
+i386_BASE  = 0x400000
 amd64_DRIVER = 0x180000000
-i386_DRIVER  = 0x90000000
+i386_DRIVER  = 0x600000
 
 define kdimages
 $(BUILD)/$(KDTARGET)/$(1)/ntoskrnl.exe: $(KDKERNEL_C) $(KDTARGET)/image/$(1).S $(KDTARGET)/image/kernel.def $(KDIMAGE_H) $(KDTARGET)/kdtarget.mk

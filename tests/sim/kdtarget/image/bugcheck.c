@@ -7,7 +7,7 @@ volatile uint32_t KiBugCheckActive;
 static void KiPrintBugCheck(void)
 {
 	DbgPrint("\n*** Fatal System Error: 0x%08x\n                       (0x%p,0x%p,0x%p,0x%p)\n\n", (uint32_t)KiBugCheckData[0],
-		 (void *)KiBugCheckData[1], (void *)KiBugCheckData[2], (void *)KiBugCheckData[3], (void *)KiBugCheckData[4]);
+	         (void *)KiBugCheckData[1], (void *)KiBugCheckData[2], (void *)KiBugCheckData[3], (void *)KiBugCheckData[4]);
 }
 
 void HalReturnToFirmware(void)

@@ -95,9 +95,9 @@ static void KdSimTurn(uint32_t Argument)
 }
 
 static void (*const KdSimCommands[])(uint32_t Argument) = {
-	[KDSIM_PRINT] = KdSimPrint,     [KDSIM_PROMPT] = KdSimPrompt,         [KDSIM_BREAK] = KdSimBreak,       [KDSIM_READ] = KdSimRead,
-	[KDSIM_WRITE] = KdSimWrite,     [KDSIM_DIVIDE] = KdSimDivide,         [KDSIM_ILLEGAL] = KdSimIllegal,   [KDSIM_LOAD] = KdSimLoad,
-	[KDSIM_UNLOAD] = KdSimUnload,   [KDSIM_BUGCHECK] = KdSimBugCheck,     [KDSIM_REBOOT] = KdSimReboot,     [KDSIM_COMMAND] = KdSimCommandString,
+	[KDSIM_PRINT] = KdSimPrint,   [KDSIM_PROMPT] = KdSimPrompt,     [KDSIM_BREAK] = KdSimBreak,     [KDSIM_READ] = KdSimRead,
+	[KDSIM_WRITE] = KdSimWrite,   [KDSIM_DIVIDE] = KdSimDivide,     [KDSIM_ILLEGAL] = KdSimIllegal, [KDSIM_LOAD] = KdSimLoad,
+	[KDSIM_UNLOAD] = KdSimUnload, [KDSIM_BUGCHECK] = KdSimBugCheck, [KDSIM_REBOOT] = KdSimReboot,   [KDSIM_COMMAND] = KdSimCommandString,
 	[KDSIM_SPIN] = KdSimTurn,
 };
 

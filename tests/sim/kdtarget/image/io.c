@@ -32,7 +32,7 @@ uint32_t IopReadDisk(struct _IRP *Irp)
 
 uint32_t NtReadFile(uintptr_t Handle, void *Buffer, uint32_t Length, uint64_t Offset)
 {
-	struct _IRP Irp = {.Handle = Handle, .Buffer = Buffer, .Offset = Offset, .Length = Length};
+	struct _IRP Irp = { .Handle = Handle, .Buffer = Buffer, .Offset = Offset, .Length = Length };
 	uint32_t Status = IopReadDisk(&Irp);
 
 	IopBytesRead += Irp.Information;

@@ -38,7 +38,7 @@ static struct _STRING KdpString(const char *Text)
 {
 	uint16_t Length = (uint16_t)KdpLength(Text);
 
-	return (struct _STRING){Length, (uint16_t)(Length + 1), Text};
+	return (struct _STRING){ Length, (uint16_t)(Length + 1), Text };
 }
 
 uint32_t DbgPrompt(const char *Prompt, char *Response, uint32_t Length)
@@ -55,14 +55,14 @@ static void KdpTellSymbols(const char *Name, const struct _KD_SYMBOLS_INFO *Info
 
 void DbgLoadImageSymbols(const char *Name, const void *Base, uint32_t Size, uint32_t CheckSum)
 {
-	struct _KD_SYMBOLS_INFO Info = {Base, ~(uintptr_t)0, CheckSum, Size};
+	struct _KD_SYMBOLS_INFO Info = { Base, ~(uintptr_t)0, CheckSum, Size };
 
 	KdpTellSymbols(Name, &Info, KDSIM_SERVICE_LOAD);
 }
 
 void DbgUnLoadImageSymbols(const char *Name, const void *Base, uint32_t Size, uint32_t CheckSum)
 {
-	struct _KD_SYMBOLS_INFO Info = {Base, ~(uintptr_t)0, CheckSum, Size};
+	struct _KD_SYMBOLS_INFO Info = { Base, ~(uintptr_t)0, CheckSum, Size };
 
 	KdpTellSymbols(Name, &Info, KDSIM_SERVICE_UNLOAD);
 }
@@ -90,49 +90,49 @@ static const struct {
 	uint16_t At;
 	const void *Value;
 } KdpPointers[] = {
-	{0x020, DbgBreakPointWithStatus}, {0x048, &PsLoadedModuleList}, {0x050, &PsActiveProcessHead}, {0x088, KiBugCheckData},
-	{0x1e0, KdpPrintCircularBuffer},  {0x208, NtBuildLab},          {0x218, KiProcessorBlock},
+	{ 0x020, DbgBreakPointWithStatus }, { 0x048, &PsLoadedModuleList }, { 0x050, &PsActiveProcessHead }, { 0x088, KiBugCheckData },
+	{ 0x1e0, KdpPrintCircularBuffer },  { 0x208, NtBuildLab },          { 0x218, KiProcessorBlock },
 };
 
 static const struct {
 	uint16_t At;
 	uint16_t Value;
 } KdpOffsets[] = {
-	{0x036, KE(0, 1)},
-	{0x298, offsetof(struct _KTHREAD, NextProcessor)},
-	{0x29a, offsetof(struct _KTHREAD, Teb)},
-	{0x29c, offsetof(struct _KTHREAD, KernelStack)},
-	{0x29e, offsetof(struct _KTHREAD, InitialStack)},
-	{0x2a0, offsetof(struct _KTHREAD, ApcProcess)},
-	{0x2a2, offsetof(struct _KTHREAD, State)},
-	{0x2a8, sizeof(struct _KPROCESS)},
-	{0x2ae, offsetof(struct _KPROCESS, DirectoryTableBase)},
-	{0x2b0, sizeof(struct _KPRCB)},
-	{0x2b4, offsetof(struct _KPRCB, CurrentThread)},
-	{0x2b6, offsetof(struct _KPRCB, MHz)},
-	{0x2ba, offsetof(struct _KPRCB, VendorString)},
-	{0x2bc, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, ContextFrame)},
-	{0x2be, offsetof(struct _KPRCB, Number)},
-	{0x2c0, sizeof(struct _KTHREAD)},
-	{0x2e0, sizeof(struct _KPCR)},
-	{0x2e2, offsetof(struct _KPCR, SelfPcr)},
-	{0x2e4, offsetof(struct _KPCR, CurrentPrcb)},
-	{0x2e6, offsetof(struct _KPCR, Prcb)},
-	{0x2f2, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, SpecialRegisters)},
-	{0x2f4, KE(0x10, 0x08)}, /* R0 code, R0 data, R0 PCR, R3 code, R3 data, R3 TEB, LDT, TSS */
-	{0x2f6, KE(0x18, 0x10)},
-	{0x2f8, KE(0x00, 0x30)},
-	{0x2fa, KE(0x30, 0x18)},
-	{0x2fc, KE(0x28, 0x20)},
-	{0x2fe, KE(0x00, 0x38)},
-	{0x302, KE(0x40, 0x28)},
-	{0x338, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, ContextFrame)},
-	{0x33a, 32},
-	{0x33c, 4},
-	{0x340, offsetof(struct _KTHREAD, StackLimit)},
-	{0x344, offsetof(struct _KTHREAD, StackBase)},
-	{0x350, offsetof(struct _KPRCB, IdleThread)},
-	{0x35c, offsetof(struct _KTHREAD, WaitReason)},
+	{ 0x036, KE(0, 1) },
+	{ 0x298, offsetof(struct _KTHREAD, NextProcessor) },
+	{ 0x29a, offsetof(struct _KTHREAD, Teb) },
+	{ 0x29c, offsetof(struct _KTHREAD, KernelStack) },
+	{ 0x29e, offsetof(struct _KTHREAD, InitialStack) },
+	{ 0x2a0, offsetof(struct _KTHREAD, ApcProcess) },
+	{ 0x2a2, offsetof(struct _KTHREAD, State) },
+	{ 0x2a8, sizeof(struct _KPROCESS) },
+	{ 0x2ae, offsetof(struct _KPROCESS, DirectoryTableBase) },
+	{ 0x2b0, sizeof(struct _KPRCB) },
+	{ 0x2b4, offsetof(struct _KPRCB, CurrentThread) },
+	{ 0x2b6, offsetof(struct _KPRCB, MHz) },
+	{ 0x2ba, offsetof(struct _KPRCB, VendorString) },
+	{ 0x2bc, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, ContextFrame) },
+	{ 0x2be, offsetof(struct _KPRCB, Number) },
+	{ 0x2c0, sizeof(struct _KTHREAD) },
+	{ 0x2e0, sizeof(struct _KPCR) },
+	{ 0x2e2, offsetof(struct _KPCR, SelfPcr) },
+	{ 0x2e4, offsetof(struct _KPCR, CurrentPrcb) },
+	{ 0x2e6, offsetof(struct _KPCR, Prcb) },
+	{ 0x2f2, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, SpecialRegisters) },
+	{ 0x2f4, KE(0x10, 0x08) }, /* R0 code, R0 data, R0 PCR, R3 code, R3 data, R3 TEB, LDT, TSS */
+	{ 0x2f6, KE(0x18, 0x10) },
+	{ 0x2f8, KE(0x00, 0x30) },
+	{ 0x2fa, KE(0x30, 0x18) },
+	{ 0x2fc, KE(0x28, 0x20) },
+	{ 0x2fe, KE(0x00, 0x38) },
+	{ 0x302, KE(0x40, 0x28) },
+	{ 0x338, offsetof(struct _KPRCB, ProcessorState) + offsetof(struct _KPROCESSOR_STATE, ContextFrame) },
+	{ 0x33a, 32 },
+	{ 0x33c, 4 },
+	{ 0x340, offsetof(struct _KTHREAD, StackLimit) },
+	{ 0x344, offsetof(struct _KTHREAD, StackBase) },
+	{ 0x350, offsetof(struct _KPRCB, IdleThread) },
+	{ 0x35c, offsetof(struct _KTHREAD, WaitReason) },
 };
 
 static void KdpPut(uint32_t At, uint64_t Value)

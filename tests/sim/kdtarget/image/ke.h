@@ -144,7 +144,7 @@ static inline struct _KPCR *KeGetPcr(void)
 void DbgBreakPoint(void);
 void DbgBreakPointWithStatus(uint32_t Status);
 uint32_t DebugService(const void *First, const void *Second, const void *Third, const void *Fourth, uint32_t Service);
-void KiIdle(void); /* gives the processor away for KiIdleTime, by a system call of the host */
+void KiIdle(void);                         /* gives the processor away for KiIdleTime, by a system call of the host */
 void KiFaultRead(void *volatile *Handler); /* each writes where it is caught, behind the fault, before it faults */
 void KiFaultWrite(void *volatile *Handler);
 void KiFaultDivide(void *volatile *Handler);

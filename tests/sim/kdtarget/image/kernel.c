@@ -2,11 +2,11 @@
 #include "ke.h"
 
 struct _KPCR KiPcrs[KE_PROCESSORS];
-struct _KPCR *KiPcrTable[KE_PROCESSORS] = {KiPcrs,     KiPcrs + 1, KiPcrs + 2, KiPcrs + 3, /* read by whoever sets the segment's base */
-					   KiPcrs + 4, KiPcrs + 5, KiPcrs + 6, KiPcrs + 7};
+struct _KPCR *KiPcrTable[KE_PROCESSORS] = { KiPcrs,     KiPcrs + 1, KiPcrs + 2, KiPcrs + 3, /* read by whoever sets the segment's base */
+	                                    KiPcrs + 4, KiPcrs + 5, KiPcrs + 6, KiPcrs + 7 };
 struct _KPRCB *KiProcessorBlock[KE_PROCESSORS];
 struct _LIST_ENTRY PsActiveProcessHead;
-struct _KPROCESS KiSystemProcess = {.UniqueProcessId = 4, .DirectoryTableBase = 0x1ad000, .ImageFileName = "System"};
+struct _KPROCESS KiSystemProcess = { .UniqueProcessId = 4, .DirectoryTableBase = 0x1ad000, .ImageFileName = "System" };
 volatile uint32_t KeNumberProcessors = 1; /* written before the first processor begins */
 volatile uint32_t KeTickCount, KiServiceCount;
 static volatile uint32_t KiBooted;

@@ -3,7 +3,7 @@
 
 enum { MM_LFANEW = 0x3c, MM_TIME = 8, MM_ENTRY = 0x28, MM_SIZE = 0x50, MM_CHECKSUM = 0x58 };
 
-struct _LIST_ENTRY PsLoadedModuleList = {&PsLoadedModuleList, &PsLoadedModuleList};
+struct _LIST_ENTRY PsLoadedModuleList = { &PsLoadedModuleList, &PsLoadedModuleList };
 void *KdSimDriverBase; /* written before the first processor begins; NULL: no driver */
 static struct _LDR_DATA_TABLE_ENTRY MmKernelEntry, MmDriverEntry;
 static struct _DRIVER_OBJECT MmDriverObject;
@@ -22,7 +22,7 @@ static uint32_t MmHeader(const void *Base, uint32_t At)
 
 static struct _UNICODE_STRING MmString(wchar_t *Text, uint32_t Bytes)
 {
-	return (struct _UNICODE_STRING){(uint16_t)(Bytes - sizeof *Text), (uint16_t)Bytes, Text};
+	return (struct _UNICODE_STRING){ (uint16_t)(Bytes - sizeof *Text), (uint16_t)Bytes, Text };
 }
 
 static struct _UNICODE_STRING MmBaseName(struct _UNICODE_STRING Path)

@@ -49,7 +49,7 @@ static uint32_t RtlpWidth(const char **Format)
 
 uint32_t RtlFormat(char *To, uint32_t Room, const char *Format, va_list Arguments)
 {
-	struct _FORMAT Out = {To, Room, 0};
+	struct _FORMAT Out = { To, Room, 0 };
 
 	for (; *Format; Format++) {
 		if (*Format != '%') {
