@@ -106,20 +106,13 @@ int backend_kgdb_ask(struct backend_rsp *b, uint64_t now)
 	return backend_rsp_put(b, buf_put_text(wire_open(&b->wire), "?"));
 }
 
-static bool text_has(struct span text, const char *word)
-{
-	while (text.len && !span_starts(text, word))
-		text = span_from(text, 1);
-	return text.len > 0;
-}
-
 struct span backend_kgdb_overhear(struct backend_rsp *b)
 {
 	struct span text = b->kgdb.console ? link_console_text(b->kgdb.console) : (struct span){ 0 };
 
 	if (kgdb_boots(&b->kgdb.boots, text))
 		b->words = booted;
-	if (b->state == BACKEND_RSP_KNOCKING && text_has(text, "sysrq"))
+	if (b->state == BACKEND_RSP_KNOCKING && kgdb_heeds_sysrq(&b->kgdb.heeds, text))
 		b->hello.ran = true;
 	return text;
 }

@@ -71,7 +71,7 @@ struct backend_rsp {
 	struct backend_kgdb {
 		struct link *console; /* a layer of the wire's link; NULL: the wire is the stub's alone */
 		const char *to_break; /* typed there, where the line cannot carry a BREAK */
-		size_t boots;         /* of what a booting kernel says first */
+		size_t boots, heeds;  /* of what a booting kernel says first, of what one says that heeds sysrq */
 		bool warned;          /* of hardware breakpoints */
 		bool probed;          /* since the last break-in: whether it stands, without a word */
 	} kgdb;

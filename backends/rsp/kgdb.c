@@ -53,18 +53,27 @@ int kgdb_describe(struct tdesc *t, size_t g_len)
 	return -ENOENT;
 }
 
-bool kgdb_boots(size_t *at, struct span text)
+/* words do not begin again within themselves. */
+static bool says(const char *words, size_t *at, struct span text)
 {
-	static const char line[] = "[    0.000000] Linux version ";
-
 	for (size_t i = 0; i < text.len; i++) {
-		*at = text.p[i] == (uint8_t)line[*at] ? *at + 1 : text.p[i] == '[';
-		if (*at == sizeof line - 1) {
+		*at = text.p[i] == (uint8_t)words[*at] ? *at + 1 : text.p[i] == (uint8_t)*words;
+		if (!words[*at]) {
 			*at = 0;
 			return true;
 		}
 	}
 	return false;
+}
+
+bool kgdb_boots(size_t *at, struct span text)
+{
+	return says("[    0.000000] Linux version ", at, text);
+}
+
+bool kgdb_heeds_sysrq(size_t *at, struct span text)
+{
+	return says("sysrq", at, text);
 }
 
 const char *kgdb_unheard(int mode)

@@ -20,6 +20,9 @@ int kgdb_describe(struct tdesc *t, size_t g_len) MUST_USE;
  * the start. dmesg says the same: what follows from it must do no harm. */
 bool kgdb_boots(size_t *at, struct span text);
 
+/* The same: does it say that it heeds sysrq, so that it runs, or ran until then? */
+bool kgdb_heeds_sysrq(size_t *at, struct span text);
+
 /* Why a break-in had no answer, as far as the console has told. For people, with a newline. */
 const char *kgdb_unheard(int mode); /* enum console_mode */
 
