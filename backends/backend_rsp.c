@@ -190,6 +190,8 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 	struct backend_rsp *b = (struct backend_rsp *)be;
 	int rc = converse(b, news, now);
 
+	if (rc == BACKEND_NONE)
+		rc = beside(b, news); /* nothing would wake for what has just come in */
 	note_odd(b);
 	if (rc == -EPROTO || rc == -ETIMEDOUT)
 		guard_note(&b->guard, GUARD_LOST, "given up: %s", b->why);
