@@ -24,9 +24,9 @@ static void KiInitializeThread(struct _KPRCB *Prcb, uint32_t Index, void *Stack)
 	Thread->State = 2;
 }
 
-struct _KPRCB *KiInitializeProcessor(uint32_t Processor, void *Stack)
+static void KiInitializeProcessor(uint32_t Processor, void *Stack)
 {
-	struct _KPCR *Pcr = KeGetPcr() ? KeGetPcr() : &KiPcrs[Processor];
+	struct _KPCR *Pcr = &KiPcrs[Processor];
 	struct _KPRCB *Prcb = &Pcr->Prcb;
 
 	Pcr->SelfPcr = Pcr;
@@ -38,7 +38,6 @@ struct _KPRCB *KiInitializeProcessor(uint32_t Processor, void *Stack)
 		KiInitializeThread(Prcb, i, Stack);
 	Prcb->IdleThread = Prcb->CurrentThread = &Prcb->Threads[0];
 	KiProcessorBlock[Processor] = Prcb;
-	return Prcb;
 }
 
 static void KiInitializeKernel(void)
@@ -104,10 +103,9 @@ static void KiIdleLoop(struct _KPRCB *Prcb)
 /* The entry point of the image; every processor comes with its number. */
 void KiSystemStartup(uint32_t Processor)
 {
-	struct _KPRCB *Prcb = KiInitializeProcessor(Processor, __builtin_frame_address(0));
-
+	KiInitializeProcessor(Processor, __builtin_frame_address(0));
 	if (Processor == 0)
 		KiInitializeKernel();
 	KiWaitForBoot();
-	KiIdleLoop(Prcb);
+	KiIdleLoop(KeGetPcr()->CurrentPrcb);
 }
