@@ -11,9 +11,17 @@ int backend_kd_ask(struct backend_kd *b, const struct kd_request *r)
 	b->asked = *r;
 	b->asked.data = (struct span){ 0 };
 	b->unsent = true;
-	b->answered = false;
+	b->answered = b->by_report = b->going = false;
 	b->asks = 0;
 	return 0;
+}
+
+int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r)
+{
+	int rc = backend_kd_ask(b, r);
+
+	b->by_report = rc == 0;
+	return rc;
 }
 
 bool backend_kd_answer(struct backend_kd *b)
@@ -46,7 +54,7 @@ static bool send_request(struct backend_kd *b, uint64_t now)
 		return false;
 	b->unsent = false;
 	b->asking = true;
-	b->unreplied = !api->has_reply;
+	b->unreplied = !api->has_reply && !b->by_report;
 	b->answer_by = now + BACKEND_KD_ANSWER_MS;
 	return true;
 }

@@ -94,6 +94,7 @@ int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news)
 	if (!b->judged)
 		backend_kd_forget(b);
 	b->judged = true;
+	b->front = b->st.processor;
 	b->stop = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL, .code = b->st.kind == KD_EXCEPTION && b->st.exception.code != KD_BREAKPOINT ?
 		(uint8_t)kd_exception_signal(b->st.exception.code) : BACKEND_KD_SIGTRAP };
 	if (b->st.kind == KD_EXCEPTION && b->st.exception.code == KD_BREAKPOINT && b->info.was_running)

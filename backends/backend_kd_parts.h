@@ -108,7 +108,9 @@ struct backend_kd {
 	struct kd_reply reply;
 	struct buf data;                /* what .reply.data points into */
 	bool answered;                  /* .reply has not been looked at */
-	bool unreplied;                 /* it is one that has no answer, and has gone */
+	bool unreplied;                 /* it has no answer: its ACK is all */
+	bool by_report;                 /* its answer is a state change */
+	bool going;                     /* it lets the target run */
 	struct buf promise;             /* an answer that the target waits for: of a prompt, of a file */
 	enum kd_type promise_type;
 
@@ -148,8 +150,9 @@ struct backend_kd {
 	unsigned noise;
 	uint64_t break_pc[2];           /* where break-ins were seen to stop; 0: not yet */
 	unsigned breaks;                /* how often it was told to stop, for one that asked */
-	unsigned owner;                 /* the processor that stopped, while another is to step */
-	bool switched;
+	bool alone;                     /* the others were not to run while that one steps, and do */
+	unsigned front;                 /* the processor that clients were told of as the one that stopped */
+	unsigned owner;                 /* the one that stopped, while another is made to step */
 
 	/* Breakpoints. */
 	struct backend_kd_site sites[BACKEND_KD_SITES];
@@ -200,6 +203,7 @@ void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__(
 
 /* backend_kd_ask.c. ask: it is out; 0. answer: what came for a request whose task asked it: true once. */
 int backend_kd_ask(struct backend_kd *b, const struct kd_request *r) MUST_USE;
+int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r) MUST_USE; /* answered by a state change, .st */
 bool backend_kd_answer(struct backend_kd *b) MUST_USE;
 int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* what waits for the wire, and for the link: 1 moved, 0, -errno */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */

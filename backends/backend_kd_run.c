@@ -41,8 +41,7 @@ static int pass_trap(struct backend_kd *b)
 		return rc;
 	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + backend_kd_trap_size(b)) < 0)
 		return 1;
-	if (b->action.verb == 's')
-		b->over = true;
+	b->over = b->action.verb == 's' && b->stepping == b->st.processor;
 	b->st.exception.code = KD_SINGLE_STEP; /* it stands behind it: not to be done twice */
 	return 1;
 }
@@ -91,21 +90,49 @@ static uint64_t dr7_now(struct backend_kd *b)
 	return b->st.report.dr7;
 }
 
+/* Another processor than the one that stopped steps (KD 7.3): it is switched to, and let go with the trap flag, which gives the word back
+ * to the first one; when that runs, both do. Each of their reports deletes breakpoints near its PC. */
+static int switch_to(struct backend_kd *b)
+{
+	struct kd_request r = kd_switch_processor((struct kd_cpu){ b->version.machine, (uint16_t)b->stepping });
+
+	if (b->action.verb != 's' || b->over || b->stepping == b->st.processor)
+		return 1;
+	if (backend_kd_answer(b))
+		return -EIO; /* another one answered */
+	b->owner = b->st.processor;
+	return backend_kd_ask_report(b, &r);
+}
+
+static int give_back(struct backend_kd *b)
+{
+	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, true, b->st.report.dr7);
+
+	if (b->st.processor == b->owner)
+		return 1;
+	backend_kd_sites_reported(b);
+	return backend_kd_ask_report(b, &r);
+}
+
 static int go(struct backend_kd *b)
 {
-	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, b->action.verb == 's', dr7_now(b));
+	bool traces = b->action.verb == 's' && b->stepping == b->st.processor;
+	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, traces, dr7_now(b));
+	int rc;
 
 	if (b->over || backend_kd_answer(b))
 		return 1;
 	b->resumed_pc = pc_now(b);
-	return backend_kd_ask(b, &r);
+	rc = backend_kd_ask(b, &r);
+	b->going = rc == 0;
+	return rc;
 }
 
 /* 1: it runs, or has stepped over a trap; 0; -errno: it does not. */
 static int resume(struct backend_kd *b)
 {
 	static int (*const stages[])(struct backend_kd *b) = {
-		backend_kd_clean, pass_trap, pass_hit, pass_flag, put_registers, backend_kd_flush, go,
+		backend_kd_clean, pass_trap, pass_hit, pass_flag, put_registers, switch_to, give_back, backend_kd_flush, go,
 	};
 	int rc = 1;
 
@@ -118,6 +145,7 @@ static int resume(struct backend_kd *b)
 
 static int runs(struct backend_kd *b, enum backend_event ev)
 {
+	b->going = false;
 	b->resumed_at = b->now;
 	b->deadline = b->break_wanted ? b->now : NEVER;
 	backend_kd_forget(b);
@@ -128,24 +156,32 @@ static int runs(struct backend_kd *b, enum backend_event ev)
 	return (int)ev;
 }
 
+static bool is_step(const struct rsp_action *a)
+{
+	return a->verb == 's' || a->verb == 'S';
+}
+
+/* One action counts: the step of one processor, or else what is said of all, or of the one that stopped. */
 static int choose(struct backend_kd *b)
 {
-	const struct rsp_action *all = NULL, *here = NULL;
+	const struct rsp_action *all = NULL, *one = NULL;
 
 	for (size_t i = 0; i < b->cmd.actions_n; i++) {
 		const struct rsp_action *a = &b->cmd.actions[i];
+		bool named = a->has_thread && rsp_thread_names_one(a->thread);
 
-		if (!a->has_thread || !rsp_thread_names_one(a->thread))
+		if (named && (a->thread.tid < 1 || a->thread.tid > b->processors))
+			return -EINVAL;
+		if (!named)
 			all = all ? all : a;
-		else if (a->thread.tid == b->st.processor + 1)
-			here = here ? here : a;
-		else if (a->verb == 's' || a->verb == 'S')
-			return -EOPNOTSUPP;
+		else if (!one || is_step(a))
+			one = a;
 	}
-	here = here ? here : all;
-	if (!here)
-		return -EOPNOTSUPP;
-	b->action = *here;
+	b->action = one ? *one : all ? *all : (struct rsp_action){ .verb = 'c' };
+	b->stepping = one ? (unsigned)(one->thread.tid - 1) : b->front;
+	b->alone = one && !all && is_step(one);
+	if (is_step(&b->action) && b->stepping != b->st.processor && b->version.machine == KD_ARM64)
+		return -EOPNOTSUPP; /* a frozen one never takes the step there */
 	return 0;
 }
 
@@ -155,7 +191,7 @@ static uint32_t status_of(const struct backend_kd *b)
 	bool own = b->st.kind != KD_EXCEPTION || b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP;
 	bool signals = (b->action.verb == 'C' || b->action.verb == 'S') && b->action.sig;
 
-	return signals && !own ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
+	return signals && !own && b->front == b->st.processor ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
 }
 
 static int start(struct backend_kd *b)
@@ -165,8 +201,8 @@ static int start(struct backend_kd *b)
 	if (rc < 0)
 		return rc;
 	b->status = status_of(b);
-	b->action.verb = b->action.verb == 's' || b->action.verb == 'S' ? 's' : 'c';
-	b->stepping = b->st.processor;
+	b->action.verb = is_step(&b->action) ? 's' : 'c';
+	b->owner = b->st.processor;
 	b->over = false;
 	b->noise = 0;
 	b->started = true;
@@ -178,7 +214,7 @@ int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 	int rc = b->started ? 0 : start(b);
 
 	if (rc < 0)
-		return backend_kd_say_error(b, news, 1, "only the processor that stopped can be stepped");
+		return backend_kd_say_error(b, news, 1, rc == -EINVAL ? "there is no such processor" : "on this machine only the processor that stopped can be stepped");
 	rc = resume(b);
 	if (rc == 0)
 		return 0;
@@ -205,8 +241,11 @@ static int task_run_on(struct backend_kd *b, struct backend_news *news)
 
 int backend_kd_run_on(struct backend_kd *b)
 {
-	b->status = KD_DBG_CONTINUE;
+	b->status = b->st.kind == KD_EXCEPTION && b->alone ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
+	if (b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP || b->st.exception.code == KD_WAKE_DEBUGGER)
+		b->status = KD_DBG_CONTINUE;
 	b->over = false;
+	b->owner = b->st.processor;
 	backend_kd_begin(b, BACKEND_KD_LOOK, task_run_on);
 	return (int)BACKEND_MOVED;
 }

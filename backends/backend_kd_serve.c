@@ -14,7 +14,7 @@ static int cpu_of(const struct backend_kd *b, const struct rsp_cmd *cmd)
 	int64_t tid = cmd->thread.tid;
 
 	if (!rsp_thread_names_one(cmd->thread))
-		return b->st.processor;
+		return (int)b->front;
 	return tid > 0 && tid <= b->processors ? (int)(tid - 1) : -1;
 }
 
@@ -189,9 +189,9 @@ static int list_threads(struct backend_kd *b, struct backend_news *news)
 {
 	size_t n = 0;
 
-	b->threads[n++] = (struct rsp_thread){ .tid = b->st.processor + 1 }; /* first: some clients take it for the one that stopped */
+	b->threads[n++] = (struct rsp_thread){ .tid = b->front + 1 }; /* first: some clients take it for the one that stopped */
 	for (unsigned i = 0; i < b->processors; i++)
-		if (i != b->st.processor)
+		if (i != b->front)
 			b->threads[n++] = (struct rsp_thread){ .tid = i + 1 };
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = n, .last = true };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
@@ -223,7 +223,7 @@ static int is_alive(struct backend_kd *b, struct backend_news *news)
 
 static int current_thread(struct backend_kd *b, struct backend_news *news)
 {
-	b->threads[0] = (struct rsp_thread){ .tid = b->st.processor + 1 };
+	b->threads[0] = (struct rsp_thread){ .tid = b->front + 1 };
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = 1 };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }

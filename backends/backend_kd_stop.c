@@ -51,23 +51,32 @@ static int hear_again(struct backend_kd *b, const struct kd_packet *p)
 	return BACKEND_MOVED;
 }
 
+/* What a request waited for has come, by other ways than a reply. */
+static int request_done(struct backend_kd *b)
+{
+	b->asking = b->unreplied = false;
+	b->answered = true;
+	b->reply = (struct kd_reply){ .status = KD_SUCCESS };
+	kd_wire_answered(&b->wire);
+	return BACKEND_MOVED;
+}
+
+/* A stop may be here before the ACK of the resume, or before the task has seen that. */
 int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
 {
-	if (b->state != BACKEND_KD_RUN && !(b->task && b->asking && b->unreplied))
+	bool reports = b->asking && b->by_report;
+
+	if (b->state != BACKEND_KD_RUN && !b->going && !reports)
 		return hear_again(b, p);
 	if (take_report(b, p) < 0)
 		return BACKEND_MOVED;
 	b->report_type = p->type;
-	b->early = b->state != BACKEND_KD_RUN;
-	if (b->early) { /* its stop is here before the ACK of the resume */
-		b->asking = b->unreplied = false;
-		b->answered = true;
-		b->reply = (struct kd_reply){ .status = KD_SUCCESS };
-		kd_wire_answered(&b->wire);
+	if (b->state == BACKEND_KD_RUN) {
+		backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
 		return BACKEND_MOVED;
 	}
-	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
-	return BACKEND_MOVED;
+	b->early = b->going;
+	return b->asking ? request_done(b) : BACKEND_MOVED;
 }
 
 static void stop_is(struct backend_kd *b, unsigned signal, enum rsp_stop_why why)
@@ -145,10 +154,19 @@ static enum verdict judge_hardware(struct backend_kd *b)
 
 static enum verdict judge_step(struct backend_kd *b)
 {
-	if (!is_exception(b, KD_SINGLE_STEP) || b->action.verb != 's')
+	if (!is_exception(b, KD_SINGLE_STEP) || b->action.verb != 's' || b->st.processor != b->stepping)
 		return PASS;
 	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 	return TELL;
+}
+
+/* gdb steps a processor alone to get it off a breakpoint, and falls over the stop of another one. What another meets meanwhile it
+ * meets again when it runs on: its breakpoint is put back, its fault is not handled. */
+static enum verdict judge_other(struct backend_kd *b)
+{
+	if (!b->alone || b->st.kind != KD_EXCEPTION || b->st.processor == b->stepping || b->break_wanted)
+		return PASS;
+	return ++b->noise > BACKEND_KD_NOISE_MAX ? PASS : RUN_ON;
 }
 
 static enum verdict judge_site(struct backend_kd *b)
@@ -225,7 +243,7 @@ static enum verdict judge_exception(struct backend_kd *b)
 static enum verdict judge(struct backend_kd *b)
 {
 	static enum verdict (*const rules[])(struct backend_kd *b) = {
-		judge_bugcheck, judge_load, judge_command, judge_hardware, judge_site, judge_step, judge_break_in, judge_noise, judge_leak, judge_exception,
+		judge_bugcheck, judge_load, judge_command, judge_other, judge_hardware, judge_site, judge_step, judge_break_in, judge_noise, judge_leak, judge_exception,
 	};
 	enum verdict v = PASS;
 
@@ -269,6 +287,8 @@ static int decide(struct backend_kd *b)
 	if (b->booted)
 		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
 	b->booted = false;
+	b->front = b->alone && b->stepping < b->processors ? b->stepping : b->st.processor;
+	b->alone = false;
 	b->break_stale = b->break_wanted && b->break_sent;
 	b->break_wanted = false;
 	b->judged = true;
@@ -298,7 +318,7 @@ int backend_kd_task_over(struct backend_kd *b, struct backend_news *news)
 static void add_register(struct backend_kd *b, unsigned num)
 {
 	struct rsp_stop_reg *reg = &b->stop.regs[b->stop.regs_n];
-	int n = kd_reg_get(backend_kd_regs(b), num, reg->value);
+	int n = kd_reg_get(&b->cpus[b->front].regs, num, reg->value);
 
 	if (n <= 0)
 		return;
@@ -320,13 +340,13 @@ static void add_registers(struct backend_kd *b)
 
 int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news)
 {
-	int rc = backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
+	int rc = backend_kd_need(b, b->front, KD_NEEDS_CONTEXT);
 
 	if (rc <= 0)
 		return rc;
 	b->judged = false;
 	b->stop.has_thread = true;
-	b->stop.thread = (struct rsp_thread){ .tid = b->st.processor + 1 };
+	b->stop.thread = (struct rsp_thread){ .tid = b->front + 1 };
 	b->stop.regs_n = 0;
 	add_registers(b);
 	news->stop = b->stop;
