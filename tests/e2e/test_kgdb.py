@@ -1,5 +1,6 @@
 """test_kgdb.py - a real Linux kernel with KGDB on the wire of its console: stock gdb and lldb, the console meanwhile, and what goes wrong."""
 import re
+import select
 import socket
 import time
 
@@ -90,6 +91,18 @@ def hear(s, pattern, seconds=20):
         assert more, f"the console was closed: {got[-500:]!r}"
         got += more
     return got
+
+
+def hear_all(sockets, end, seconds):
+    """Reads several consoles at once, each until its text ends so; their texts. One that is not read loses text."""
+    got, by = {s: b"" for s in sockets}, time.monotonic() + seconds
+    while waiting := [s for s in sockets if not got[s].endswith(end)]:
+        assert time.monotonic() < by, f"no {end!r} on a console: {[got[s][-200:] for s in waiting]}"
+        for s in select.select(waiting, [], [], 1)[0]:
+            more = s.recv(65536)
+            assert more, f"the console was closed: {got[s][-200:]!r}"
+            got[s] += more
+    return list(got.values())
 
 
 def runs(vm, beats=2, seconds=30):
@@ -242,11 +255,12 @@ def test_text_at_the_lines_full_speed_loses_nothing(board):
     b, last = board(paced=True, quiet=True), 30000
     b.wait_met()
     wanted = b"".join(b"%d\r\n" % n for n in range(1, last + 1))
-    with b.gdb() as g, b.console() as full, b.console(b.look_path) as look:
+    b.vm.run("dmesg -n 1")     # else the kernel itself may put a word in
+    with b.gdb() as g, b.console() as full, b.console(b.look_path) as look, b.vm.side_line() as side:
         g.start("continue")
         runs(b.vm)
-        b.vm.side_line().sendall(b"seq %d > /dev/ttyS0; echo end > /dev/ttyS0\n" % last)
-        heard = [hear(s, rb"(?m)^end\r\n", 120) for s in (full, look)]
+        side.sendall(b"seq %d > /dev/ttyS0; echo end > /dev/ttyS0\n" % last)
+        heard = hear_all((full, look), b"\r\nend\r\n", 120)
         g.interrupt()
         g.hear(r"received signal", 40)
         g.ask("detach")
