@@ -15,11 +15,14 @@ CALL = "__x64_sys_newuname"   # the guest calls it five times a second
 
 
 class Board:
-    """A kernel and a kdgate on its one wire. paced: as slow as one. policies: of the debuggers' listeners."""
+    """A kernel and a kdgate on its one wire. paced: as slow as one. policies: of the debuggers' listeners. before(vm): what
+    befalls the kernel while kdgate is not there yet."""
 
-    def __init__(self, options=(), paced=False, policies=("full", "observe"), **how):
+    def __init__(self, options=(), paced=False, policies=("full", "observe"), before=None, **how):
         self.how = {"link": "telnet", **how}
         self.vm = kgdb.Kgdb(**self.how).boot()
+        if before:
+            before(self.vm)
         self.wire = slow_line.SlowLine(lambda: self.vm.dial()) if paced else None
         port = self.wire.port if paced else self.vm.telnet_port
         place = {"telnet": f"telnet:127.0.0.1:{port}", "unix": f"unix:{self.vm.serial}", "pty": f"serial:{self.vm.serial}"}
@@ -348,5 +351,57 @@ def test_a_break_in_that_is_typed(board):
         runs(b.vm)
         g.interrupt()
         g.hear(r"received signal", 40)
+        g.ask("detach")
+    runs(b.vm)
+
+
+KDB = """policy: { kdb: { rules = [ "allow query mem.read reg.read run break", "allow monitor match 'ps' 'summary' 'dmesg *'" ] } }
+"""
+PROMPT = rb"\[\d+\]kdb> $"
+
+
+def test_monitor_is_kdb_by_rule(board, tmp_path):
+    conf = tmp_path / "kdgate.conf"
+    conf.write_text(KDB)
+    b = board("-c", str(conf), policies=("full", "kdb"), kdb=True)
+    b.wait_met()
+    with b.gdb("kdb") as g:
+        assert re.search(r"^0x[0-9a-f]+ +1 +0 .* init$", g.ask("monitor ps", 60), re.M), g.text[-2000:]
+        assert re.search(r"^sysname +Linux$", g.ask("monitor summary", 60), re.M), g.text[-2000:]
+        assert len(re.findall(r"^<\d>\[", g.ask("monitor dmesg 3", 60), re.M)) == 3
+        for text in ("mm 0xffffffff81000000 0", "reboot", "kill", "ps A", "PS", "md 0xffffffff81000000 1"):
+            assert g.ask(f"monitor {text}") == "kdgate: policy kdb does not allow monitor"
+        assert "kgdb_breakpoint" in g.ask("bt 3")     # still the stub, not kdb's prompt
+        g.ask("detach")
+    assert {bytes.fromhex(x).decode() for x in re.findall(r" > \+?\$qRcmd,([0-9a-f]+)#", b.gate.log())} == {"ps", "summary", "dmesg 3"}
+    assert len(b.gate.audit(event="deny", policy="kdb", effect="monitor")) == 6
+    runs(b.vm)
+
+
+def test_a_break_in_lands_at_kdbs_prompt_and_gdb_attaches_all_the_same(board):
+    b = board(kdb=True)
+    b.wait_met()
+    with b.console() as console, b.gdb() as g:
+        assert b"Entering kdb (" in hear(console, rb"Entering kdb \(")
+        assert "kgdb_breakpoint" in g.ask("bt 3")
+        g.start("continue")
+        runs(b.vm)
+        g.interrupt()
+        g.hear(r"received signal", 40)
+        assert "sysrq_handle_dbg" in g.ask("bt 3")
+        g.ask("detach")
+    runs(b.vm)
+
+
+def test_a_kernel_that_stands_at_kdbs_prompt_is_met(board):
+    def prompt(vm):
+        vm.sysrq()
+        gate_module.until(lambda: re.search(PROMPT, vm.console.read_bytes()), "kdb's prompt")
+
+    b = board(kdb=True, before=prompt)
+    b.wait_met()
+    assert "target found, stopped" in b.gate.log()
+    with b.gdb() as g:
+        assert "sysrq_handle_dbg" in g.ask("bt 3")
         g.ask("detach")
     runs(b.vm)
