@@ -26,7 +26,8 @@ static int take_report(struct backend_kd *b, const struct kd_packet *p)
 	}
 	if (b->st.processors > b->processors)
 		b->processors = b->st.processors < most ? b->st.processors : most;
-	(void)kd_prints_end(&b->prints);
+	if (kd_prints_end(&b->prints) & KD_NOTICE_BUGCHECK)
+		b->bugcheck = true;
 	return 0;
 }
 
