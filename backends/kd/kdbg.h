@@ -23,34 +23,14 @@ int kd_kdbg_step(struct kd_kdbg_walk *w, struct span bytes) MUST_USE;   /* 1 fou
 enum kd_kdbg_field {
 	KD_KDBG_KERN_BASE,
 	KD_KDBG_BREAKPOINT_WITH_STATUS, /* the pc of break-ins */
-	KD_KDBG_SAVED_CONTEXT,
-	KD_KDBG_PAE, /* bit 0 */
 	KD_KDBG_MODULE_LIST,  /* PsLoadedModuleList */
-	KD_KDBG_PROCESS_HEAD, /* PsActiveProcessHead */
-	KD_KDBG_CID_TABLE,
 	KD_KDBG_BUGCHECK_DATA, /* KiBugcheckData: a code and 4 parameters, each a pointer wide */
-	KD_KDBG_PHYSICAL_PAGES,
 	KD_KDBG_PAGE_SIZE,
-	KD_KDBG_HIGHEST_USER,
-	KD_KDBG_SYSTEM_RANGE,
 	KD_KDBG_BUILD_LAB,       /* NtBuildLab: address of text */
 	KD_KDBG_PROCESSOR_BLOCK, /* KiProcessorBlock: array of pointers to KPRCBs */
-	KD_KDBG_UNLOADED,
-	KD_KDBG_LAST_UNLOADED,
-	KD_KDBG_CSD_VERSION,
-	KD_KDBG_LOADER_BLOCK,
-	KD_KDBG_PTE_BASE,
-	KD_KDBG_THREAD_TEB,
-	KD_KDBG_THREAD_PROCESS,
-	KD_KDBG_THREAD_STATE,
-	KD_KDBG_PROCESS_SIZE,
-	KD_KDBG_PROCESS_PEB,
-	KD_KDBG_PROCESS_PARENT,
 	KD_KDBG_PROCESS_DIRECTORY, /* DirectoryTableBase */
 	KD_KDBG_PRCB_SIZE,
 	KD_KDBG_PRCB_THREAD,  /* CurrentThread */
-	KD_KDBG_PRCB_MHZ,
-	KD_KDBG_PRCB_VENDOR,
 	KD_KDBG_PRCB_CONTEXT, /* ProcessorState's CONTEXT */
 	KD_KDBG_PRCB_SPECIAL, /* ProcessorState's special registers */
 	KD_KDBG_PRCB_NUMBER,

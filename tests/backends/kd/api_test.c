@@ -33,7 +33,7 @@ static void requests(void **state)
 	becomes(kd_read_virtual(i386, 0x7ffe0000, 16), "30310000 @16 0000fe7f00000000 10000000");
 	becomes(kd_write_virtual(i386, 0xf0000000, data), "31310000 @16 000000f0ffffffff 03000000 @56 112233");
 	becomes(kd_read_physical(i386, 0x80000000, 4, KD_UNCACHED), "3d310000 @16 0000008000000000 04000000 02000000");
-	becomes(kd_write_physical(amd64, 0x1000, data, KD_CACHING_DEFAULT), "3e310000 0000 0300 @16 0010000000000000 03000000 @56 112233");
+	becomes(kd_write_physical(amd64, 0x1000, data, KD_WRITE_COMBINED), "3e310000 0000 0300 @16 0010000000000000 03000000 03000000 @56 112233");
 	becomes(kd_get_context(amd64, 0x10001f), "32310000 0000 0300 @16 1f001000");
 	becomes(kd_set_context(amd64, 0x10001f, data), "33310000 0000 0300 @16 1f001000 @56 112233");
 	becomes(kd_get_context_ex(amd64, 0x200, 0x100), "5f310000 0000 0300 @16 00020000 00010000");
@@ -108,7 +108,8 @@ static void every_api(void **state)
 }
 
 enum { ASK_READ, ASK_READ32, ASK_PHYSICAL, ASK_WRITE, ASK_CONTROL, ASK_CONTEXT, ASK_CONTEXT_EX, ASK_SET_EX, ASK_PLANT, ASK_LIFT,
-       ASK_MSR, ASK_IO, ASK_VERSION, ASK_SEARCH, ASK_QUERY, ASK_GO, ASK_BUS, ASKS };
+       ASK_MSR, ASK_IO, ASK_VERSION, ASK_SEARCH, ASK_QUERY, ASK_CONTROL_WRITE, ASK_PHYSICAL_WRITE, ASK_MSR_WRITE, ASK_IO_WRITE,
+       ASK_GO, ASK_BUS, ASKS };
 
 static struct kd_request ask(unsigned n)
 {
@@ -129,6 +130,10 @@ static struct kd_request ask(unsigned n)
 		[ASK_VERSION] = kd_get_version(amd64),
 		[ASK_SEARCH] = kd_search_memory(i386, 0x1000, 0x1000, span_of("x")),
 		[ASK_QUERY] = kd_query_memory(amd64, 0x1000),
+		[ASK_CONTROL_WRITE] = kd_write_control(amd64, 2, (struct span){ zeros, 8 }),
+		[ASK_PHYSICAL_WRITE] = kd_write_physical(amd64, 0x1000, (struct span){ zeros, 8 }, KD_CACHED),
+		[ASK_MSR_WRITE] = kd_write_msr(amd64, 0xc0000080, 1),
+		[ASK_IO_WRITE] = kd_write_io(amd64, 0x70, 1, 2),
 		[ASK_GO] = kd_continue(amd64, KD_DBG_CONTINUE),
 		[ASK_BUS] = { .api = KD_GET_BUS_DATA },
 	};
@@ -147,51 +152,66 @@ static const struct answer {
 	uint64_t value;
 	uint32_t handle;
 } answers[] = {
-	{ "read", ASK_READ, "30310000 0000 0300 @16 7856341200000000 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
-	{ "read, not all", ASK_READ, "30310000 0000 0300 @16 7856341200000000 08000000 03000000 @56 010203", 0, 0, 3, 3, 0, 0 },
-	{ "read, more data than said", ASK_READ, "30310000 0000 0300 @16 7856341200000000 08000000 03000000 @56 0102030405", 0, 0, 3, 3, 0, 0 },
-	{ "read, less data than said", ASK_READ, "30310000 0000 0300 @16 7856341200000000 08000000 08000000 @56 0102", -EPROTO, 0, 0, 0, 0, 0 },
-	{ "read, more than asked", ASK_READ, "30310000 0000 0300 @16 7856341200000000 09000000 09000000 @56 010203040506070809", -EPROTO, 0, 0, 0, 0, 0 },
-	{ "read, nothing", ASK_READ, "30310000 0000 0300 @16 7856341200000000 08000000 00000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "read", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
+	{ "read, not all", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 08000000 03000000 @56 010203", 0, 0, 3, 3, 0, 0 },
+	{ "read, more data than said", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 08000000 03000000 @56 0102030405", 0, 0, 3, 3, 0, 0 },
+	{ "read, less data than said", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 08000000 08000000 @56 0102", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "read, more than asked", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 09000000 09000000 @56 010203040506070809", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "read, nothing", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 08000000 00000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
 	{ "read, a prefix and an error", ASK_READ, "30310000 0000 0300 010000c0 @16 7856341200000000 08000000 02000000 @56 0102", 0, KD_UNSUCCESSFUL, 2, 2, 0, 0 },
 	{ "read, an error that lies", ASK_READ, "30310000 0000 0300 010000c0 @16 7856341200000000 08000000 ffffffff @56 0102", 0, KD_UNSUCCESSFUL, 2, 2, 0, 0 },
-	{ "read, another address", ASK_READ, "30310000 0000 0300 @16 7956341200000000 08000000 08000000 @56 0102030405060708", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "read, a stub that does not say where", ASK_READ, "30310000 0000 0300 @24 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
-	{ "read, any processor", ASK_READ, "30310000 0000 0000 @16 7856341200000000 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
-	{ "read, another API", ASK_READ, "31310000 0000 0300 @16 7856341200000000 08000000 08000000", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "read, another address", ASK_READ, "30310000 0000 0300 00000000 @16 7956341200000000 08000000 08000000 @56 0102030405060708", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "read, a stub that does not say where", ASK_READ, "30310000 0000 0300 00000000 @16 0000000000000000 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
+	{ "read, any processor", ASK_READ, "30310000 0000 0000 00000000 @16 7856341200000000 08000000 08000000 @56 0102030405060708", 0, 0, 8, 8, 0, 0 },
+	{ "read, another API", ASK_READ, "31310000 0000 0300 00000000 @16 7856341200000000 08000000 08000000", -EBADMSG, 0, 0, 0, 0, 0 },
 	{ "read, a short error", ASK_READ, "30310000 0000 0300 010000c0", 0, KD_UNSUCCESSFUL, 0, 0, 0, 0 },
-	{ "read, a short success", ASK_READ, "30310000 0000 0300 00000000 @55", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "read, a short success", ASK_READ, "30310000 0000 0300 00000000 @16 7856341200000000 @55", -EPROTO, 0, 0, 0, 0, 0 },
 	{ "read, too short", ASK_READ, "30310000 0000 0300 010000", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "read of 32 bits", ASK_READ32, "30310000 @16 10000080ffffffff 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
-	{ "read of 32 bits, not extended", ASK_READ32, "30310000 @16 1000008000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
-	{ "read of memory by another view", ASK_PHYSICAL, "3d310000 0000 0300 @16 0010000000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
-	{ "write", ASK_WRITE, "31310000 0000 0300 @16 7856341200000000 08000000 08000000 @56", 0, 0, 8, 0, 0, 0 },
+	{ "read of 32 bits", ASK_READ32, "30310000 0000 0000 00000000 @16 10000080ffffffff 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
+	{ "read of 32 bits, not extended", ASK_READ32, "30310000 0000 0000 00000000 @16 1000008000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
+	{ "read of memory by another view", ASK_PHYSICAL, "3d310000 0000 0300 00000000 @16 0010000000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
+	{ "write", ASK_WRITE, "31310000 0000 0300 00000000 @16 7856341200000000 08000000 08000000 @56", 0, 0, 8, 0, 0, 0 },
 	{ "write, a part", ASK_WRITE, "31310000 0000 0300 010000c0 @16 7856341200000000 08000000 05000000 @56", 0, KD_UNSUCCESSFUL, 5, 0, 0, 0 },
-	{ "write, more than there was", ASK_WRITE, "31310000 0000 0300 @16 7856341200000000 08000000 09000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
-	{ "control space", ASK_CONTROL, "37310000 0000 0300 @16 0200000000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
-	{ "control space, more than asked", ASK_CONTROL, "37310000 0000 0300 @16 0200000000000000 04000000 06000000 @56 010203040506", 0, 0, 4, 4, 0, 0 },
-	{ "control space of another processor", ASK_CONTROL, "37310000 0000 0200 @16 0200000000000000 04000000 04000000 @56 01020304", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "context", ASK_CONTEXT, "32310000 0000 0300 @56 0102030405", 0, 0, 0, 5, 0, 0 },
+	{ "write, more than there was", ASK_WRITE, "31310000 0000 0300 00000000 @16 7856341200000000 08000000 09000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "control space", ASK_CONTROL, "37310000 0000 0300 00000000 @16 0200000000000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
+	{ "control space, more than asked", ASK_CONTROL, "37310000 0000 0300 00000000 @16 0200000000000000 04000000 06000000 @56 010203040506", 0, 0, 4, 4, 0, 0 },
+	{ "control space of another processor", ASK_CONTROL, "37310000 0000 0200 00000000 @16 0200000000000000 04000000 04000000 @56 01020304", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "control space is written", ASK_CONTROL_WRITE, "38310000 0000 0300 00000000 @16 0200000000000000 08000000 08000000 @56", 0, 0, 8, 0, 0, 0 },
+	{ "memory is written by another view", ASK_PHYSICAL_WRITE, "3e310000 0000 0300 00000000 @16 0010000000000000 08000000 08000000 @56", 0, 0, 8, 0, 0, 0 },
+	{ "msr is written", ASK_MSR_WRITE, "53310000 0000 0300 00000000 @16 800000c0 @56", 0, 0, 0, 0, 0, 0 },
+	{ "port is written", ASK_IO_WRITE, "3a310000 0000 0300 00000000 @16 7000000000000000 @56", 0, 0, 0, 0, 0, 0 },
+	{ "context", ASK_CONTEXT, "32310000 0000 0300 00000000 @56 0102030405", 0, 0, 0, 5, 0, 0 },
 	{ "context, an error", ASK_CONTEXT, "32310000 0000 0300 010000c0 @56 0102030405", 0, KD_UNSUCCESSFUL, 0, 0, 0, 0 },
-	{ "context, none", ASK_CONTEXT, "32310000 0000 0300 @56", -EPROTO, 0, 0, 0, 0, 0 },
-	{ "a piece of context", ASK_CONTEXT_EX, "5f310000 0000 0300 @16 10000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
-	{ "another piece of context", ASK_CONTEXT_EX, "5f310000 0000 0300 @16 20000000 04000000 04000000 @56 01020304", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "a piece of context is taken", ASK_SET_EX, "60310000 0000 0300 @16 00000000 10000000 10000000 @56", 0, 0, 16, 0, 0, 0 },
-	{ "breakpoint", ASK_PLANT, "34310000 0000 0300 @16 7856341200000000 05000000 @56", 0, 0, 0, 0, 0, 5 },
-	{ "breakpoint, none", ASK_PLANT, "34310000 0000 0300 @16 7856341200000000 00000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "context, none", ASK_CONTEXT, "32310000 0000 0300 00000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
+	{ "a piece of context", ASK_CONTEXT_EX, "5f310000 0000 0300 00000000 @16 10000000 04000000 04000000 @56 01020304", 0, 0, 4, 4, 0, 0 },
+	{ "another piece of context", ASK_CONTEXT_EX, "5f310000 0000 0300 00000000 @16 20000000 04000000 04000000 @56 01020304", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "a piece of context is taken", ASK_SET_EX, "60310000 0000 0300 00000000 @16 00000000 10000000 10000000 @56", 0, 0, 16, 0, 0, 0 },
+	{ "breakpoint", ASK_PLANT, "34310000 0000 0300 00000000 @16 7856341200000000 05000000 @56", 0, 0, 0, 0, 0, 5 },
+	{ "breakpoint, none", ASK_PLANT, "34310000 0000 0300 00000000 @16 7856341200000000 00000000 @56", -EPROTO, 0, 0, 0, 0, 0 },
 	{ "breakpoint, refused", ASK_PLANT, "34310000 0000 0300 010000c0 @16 7856341200000000 05000000 @56", 0, KD_UNSUCCESSFUL, 0, 0, 0, 0 },
-	{ "breakpoint, another", ASK_PLANT, "34310000 0000 0300 @16 7856341300000000 05000000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "breakpoint lifted", ASK_LIFT, "35310000 0000 0300 @16 06000000 @56", 0, 0, 0, 0, 0, 0 },
-	{ "another breakpoint lifted", ASK_LIFT, "35310000 0000 0300 @16 05000000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "msr", ASK_MSR, "52310000 0000 0300 @16 800000c0 01050000 aa000000 @56", 0, 0, 0, 0, 0xaa00000501, 0 },
-	{ "port", ASK_IO, "39310000 0000 0300 @16 7000000000000000 01000000 55000000 @56", 0, 0, 0, 0, 0x55, 0 },
-	{ "version", ASK_VERSION, "46310000 0000 ffff @16 0f04 5a29 @56", 0, 0, 0, KD_VERSION_BYTES, 0, 0 },
+	{ "breakpoint, another", ASK_PLANT, "34310000 0000 0300 00000000 @16 7856341300000000 05000000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "breakpoint lifted", ASK_LIFT, "35310000 0000 0300 00000000 @16 06000000 @56", 0, 0, 0, 0, 0, 0 },
+	{ "another breakpoint lifted", ASK_LIFT, "35310000 0000 0300 00000000 @16 05000000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "msr", ASK_MSR, "52310000 0000 0300 00000000 @16 800000c0 01050000 aa000000 @56", 0, 0, 0, 0, 0xaa00000501, 0 },
+	{ "port", ASK_IO, "39310000 0000 0300 00000000 @16 7000000000000000 01000000 55000000 @56", 0, 0, 0, 0, 0x55, 0 },
+	{ "version", ASK_VERSION, "46310000 0000 ffff 00000000 @16 0f04 5a29 @56", 0, 0, 0, KD_VERSION_BYTES, 0, 0 },
 	{ "version, an error", ASK_VERSION, "46310000 0000 ffff 010000c0 @16 0f04 5a29 @56", 0, KD_UNSUCCESSFUL, 0, 0, 0, 0 },
-	{ "found", ASK_SEARCH, "56310000 @16 00102080ffffffff @56", 0, 0, 0, 0, 0x80201000, 0 },
-	{ "rights of memory", ASK_QUERY, "5c310000 0000 0300 @16 0010000000000000 @32 02000000 07000000 @56", 0, 0, 0, 0, 0x700000002, 0 },
-	{ "what is never answered", ASK_GO, "36310000 0000 0300 @16 02000100 @56", -EBADMSG, 0, 0, 0, 0, 0 },
-	{ "what nobody asked", ASK_BUS, "57310000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "found", ASK_SEARCH, "56310000 0000 0000 00000000 @16 00102080ffffffff @56", 0, 0, 0, 0, 0x80201000, 0 },
+	{ "rights of memory", ASK_QUERY, "5c310000 0000 0300 00000000 @16 0010000000000000 @32 02000000 07000000 @56", 0, 0, 0, 0, 0x700000002, 0 },
+	{ "what is never answered", ASK_GO, "36310000 0000 0300 00000000 @16 02000100 @56", -EBADMSG, 0, 0, 0, 0, 0 },
+	{ "what nobody asked", ASK_BUS, "57310000 0000 0000 00000000 @56", -EBADMSG, 0, 0, 0, 0, 0 },
 };
+
+static void who_replied(void **state)
+{
+	struct kd_request r = kd_read_virtual(amd64, 0x1000, 1);
+	struct kd_reply reply;
+
+	(void)state;
+	assert_int_equal(kd_reply_parse(layout_span("30310000 0000 0102 020000c0 ff"), &r, &reply), 0);
+	assert_int_equal(reply.processor, 0x201);
+	assert_int_equal(reply.status, 0xc0000002);
+}
 
 static void replies(void **state)
 {
@@ -216,6 +236,14 @@ static void replies(void **state)
 		if (!rc && reply.version.len)
 			assert_int_equal(reply.version.p[0], 0x0f);
 	}
+}
+
+/* And with stale memory where a reply has nothing to say. */
+static void replies_among_stale_bytes(void **state)
+{
+	layout_fill = 0xee;
+	replies(state);
+	layout_fill = 0;
 }
 
 static void replies_cut_anywhere(void **state)
@@ -256,7 +284,9 @@ int main(void)
 		cmocka_unit_test(going_on),
 		cmocka_unit_test(no_request),
 		cmocka_unit_test(every_api),
+		cmocka_unit_test(who_replied),
 		cmocka_unit_test(replies),
+		cmocka_unit_test(replies_among_stale_bytes),
 		cmocka_unit_test(replies_cut_anywhere),
 		cmocka_unit_test(statuses),
 	};

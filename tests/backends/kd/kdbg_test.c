@@ -94,27 +94,38 @@ static void ends(void **state)
 	assert_int_equal(steps, KD_KDBG_LINKS + 1);
 }
 
-static const char block[] = "@0x18 00004000 00f8ffff 20334400 00f8ffff @0x48 d022ee00 00f8ffff @0x138 00100000 "
-			    "@0x218 80275500 00f8ffff @0x2b4 0800 @0x2bc 2001 @0x318";
+/* As of Windows 8.1. */
+static const char block[] = "@0x18 00004000 00f8ffff 20334400 00f8ffff @0x48 d022ee00 00f8ffff @0x88 00112200 00f8ffff @0x138 00100000 00000000 "
+			    "@0x208 40302010 00f8ffff @0x218 80275500 00f8ffff @0x2ae 2800 805d 0000 0800 @0x2bc 2001 2400 @0x2e0 005f 1800 2000 8001 "
+			    "@0x2f2 4000 @0x33a 2000 0400 @0x368";
 
 static void fields(void **state)
 {
-	static const struct { enum kd_kdbg_field field; uint64_t value; } some[] = {
-		{ KD_KDBG_KERN_BASE, 0xfffff80000400000 },        { KD_KDBG_BREAKPOINT_WITH_STATUS, 0xfffff80000443320 },
-		{ KD_KDBG_MODULE_LIST, 0xfffff80000ee22d0 },      { KD_KDBG_PAGE_SIZE, 0x1000 },
-		{ KD_KDBG_PROCESSOR_BLOCK, 0xfffff80000552780 },  { KD_KDBG_PRCB_THREAD, 8 },
-		{ KD_KDBG_PRCB_CONTEXT, 0x120 },                  { KD_KDBG_BUGCHECK_DATA, 0 },
+	static const struct { enum kd_kdbg_field field; uint64_t value; } all[] = {
+		{ KD_KDBG_KERN_BASE, 0xfffff80000400000 },       { KD_KDBG_BREAKPOINT_WITH_STATUS, 0xfffff80000443320 },
+		{ KD_KDBG_MODULE_LIST, 0xfffff80000ee22d0 },     { KD_KDBG_BUGCHECK_DATA, 0xfffff80000221100 },
+		{ KD_KDBG_PAGE_SIZE, 0x1000 },                   { KD_KDBG_BUILD_LAB, 0xfffff80010203040 },
+		{ KD_KDBG_PROCESSOR_BLOCK, 0xfffff80000552780 }, { KD_KDBG_PROCESS_DIRECTORY, 0x28 },
+		{ KD_KDBG_PRCB_SIZE, 0x5d80 },                   { KD_KDBG_PRCB_THREAD, 8 },
+		{ KD_KDBG_PRCB_CONTEXT, 0x120 },                 { KD_KDBG_PRCB_NUMBER, 0x24 },
+		{ KD_KDBG_PRCB_SPECIAL, 0x40 },                  { KD_KDBG_PCR_SIZE, 0x5f00 },
+		{ KD_KDBG_PCR_SELF, 0x18 },                      { KD_KDBG_PCR_PRCB, 0x20 },
+		{ KD_KDBG_PCR_CONTAINED, 0x180 },                { KD_KDBG_BREAKPOINTS_MAX, 32 },
+		{ KD_KDBG_WATCHPOINTS_MAX, 4 },
 	};
 	uint64_t value;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-		assert_true(kd_kdbg_get(layout_span(block), KD_AMD64, some[i].field, &value));
-		assert_int_equal(value, some[i].value);
+	assert_int_equal(sizeof all / sizeof *all, KD_KDBG_FIELDS);
+	layout_fill = 0xee;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		assert_true(kd_kdbg_get(layout_span(block), KD_AMD64, all[i].field, &value));
+		assert_int_equal(value, all[i].value);
 	}
+	layout_fill = 0;
 	assert_true(kd_kdbg_get(layout_span(block), KD_I386, KD_KDBG_KERN_BASE, &value));
 	assert_int_equal(value, 0x400000);
-	assert_false(kd_kdbg_get(layout_span(block), KD_AMD64, KD_KDBG_BREAKPOINTS_MAX, &value));
+	assert_false(kd_kdbg_get(layout_cut(block, 0x318), KD_AMD64, KD_KDBG_BREAKPOINTS_MAX, &value));
 	assert_int_equal(value, 0);
 }
 

@@ -1,4 +1,4 @@
-/* layout.h - bytes written by hand: hex, blanks between, "@16" goes on at offset 16. What is not said is zero. */
+/* layout.h - bytes written by hand: hex, blanks between, "@16" goes on at offset 16. What is not said is layout_fill, and zero at first. */
 #ifndef TESTS_BACKENDS_KD_LAYOUT_H
 #define TESTS_BACKENDS_KD_LAYOUT_H
 
@@ -10,13 +10,15 @@
 
 enum { LAYOUT_MAX = 8192 };
 
-/* How many bytes; the rest of room, which has LAYOUT_MAX, is zero. */
+static uint8_t layout_fill;
+
+/* How many bytes; all of room, which has LAYOUT_MAX, is filled. */
 static inline size_t layout_take(const char *text, uint8_t *room)
 {
 	size_t at = 0, n = 0;
 	char *end;
 
-	memset(room, 0, LAYOUT_MAX);
+	memset(room, layout_fill, LAYOUT_MAX);
 	while (*text) {
 		if (*text == '@') {
 			at = strtoul(text + 1, &end, 0);

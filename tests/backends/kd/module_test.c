@@ -138,6 +138,11 @@ static void names(void **state)
 		{ "1b00 5b00", "\\x1b[", "\\x1b[" },
 		{ "6100 0000 6200", "a\\x00b", "a\\x00b" },
 		{ "9b00 2e20", "\\xc2\\x9b\\xe2\\x80\\xae", "\\xc2\\x9b\\xe2\\x80\\xae" },
+		{ "7f00 8000 a000", "\\x7f\\xc2\\x80\u00a0", "\\x7f\\xc2\\x80\u00a0" },
+		{ "ff07 0008 ffd7 00e0", "\u07ff\u0800\ud7ff\ue000", "\u07ff\u0800\ud7ff\ue000" },
+		{ "00d8 00dc ffdb ffdf", "\U00010000\U0010ffff", "\U00010000\U0010ffff" },
+		{ "ffdb ffdb ffdf", "\ufffd\U0010ffff", "\ufffd\U0010ffff" },
+		{ "ffdf ffdb 00e0", "\ufffd\ufffd\ue000", "\ufffd\ufffd\ue000" },
 		{ "6100 62", "a", "a" },
 		{ "5c5c 6100", "\u5c5ca", "\u5c5ca" },
 	};

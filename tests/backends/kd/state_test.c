@@ -13,10 +13,10 @@
 #define AMD64_STOP                                                                                       \
 	"30300000 0600 0300 04000000 adde adde 80c6f3550c80ffff 50a3b7ec26f8ffff"                        \
 	"@32 050000c0 01000000 1111111111111111 51a3b7ec26f8ffff 02000000 @64 0100000000000000 3412000000000000 5555555555555555 @184 01000000" \
-	"@192 f14fffff00000000 0104000000000000 02030000 1000 0300 cc4889e5909090909090909090909090 1000 2b00 5300 5300"
+	"@192 f14fffff00000000 0104000000000000 02030000 0400 0300 cc4889e5909090909090909090909090 1000 2b00 5300 5300"
 #define I386_STOP                                                                                        \
 	"30300100 0600 0000 01000000 @16 30415480" TOP "785634f0" TOP                                     \
-	"@32 03000080 @48 785634f0" TOP "01000000 @64 44332211" TOP                                       \
+	"@32 03000080 @48 785634f0" TOP "01000000 @64 44332211" TOP "@184 00000000"                                       \
 	"@192 00000100 00040000 0300 0300 cc9090 @220 0800 2300 2300 3000 46020000 @240"
 #define ARM64_STOP                                                                                       \
 	"30300000 0000 0100 02000000 @16 0010203040f8ffff 0000000001f8ffff @32 04000080 @184 01000000"     \
@@ -50,8 +50,8 @@ static void of_amd64(void **state)
 	assert_int_equal(s.report.dr6, 0xffff4ff1);
 	assert_int_equal(s.report.dr7, 0x401);
 	assert_int_equal(s.report.eflags, 0x302);
-	assert_int_equal(s.report.stream_n, 16);
-	assert_memory_equal(s.report.stream, "\xcc\x48\x89\xe5", 4);
+	assert_int_equal(s.report.stream_n, 4);
+	assert_memory_equal(s.report.stream, "\xcc\x48\x89\xe5\0", 5);
 	assert_int_equal(s.report.cs, 0x10);
 	assert_int_equal(s.report.ds, 0x2b);
 	assert_int_equal(s.report.es, 0x53);
@@ -75,6 +75,8 @@ static void of_i386(void **state)
 	assert_int_equal(s.report.dr7, 0x400);
 	assert_int_equal(s.report.eflags, 0x246);
 	assert_int_equal(s.report.stream_n, 3);
+	assert_memory_equal(s.report.stream, "\xcc\x90\x90", 3);
+	assert_int_equal(s.report.ds, 0x23);
 	assert_int_equal(s.report.cs, 8);
 	assert_int_equal(s.report.fs, 0x30);
 }
@@ -203,6 +205,17 @@ static void counts_are_clamped(void **state)
 	assert_int_equal(s.report.stream_n, 16);
 }
 
+/* A target sends whatever was in its memory where it has nothing to say. */
+static void stale_bytes_are_not_read(void **state)
+{
+	layout_fill = 0xee;
+	of_amd64(state);
+	of_i386(state);
+	of_arm64(state);
+	an_image_came(state);
+	layout_fill = 0;
+}
+
 /* ReactOS lets four bytes follow. */
 static void more_may_follow(void **state)
 {
@@ -241,9 +254,9 @@ static void cut_anywhere(void **state)
 
 static void of_nt4(void **state)
 {
-	static const char stop[] = "30300000 0600 0000 01000000 00112280 44332280 @20 03000080 00000000 "
+	static const char stop[] = "30300000 0600 0000 01000000 00112280 44332280 @20 03000080 01000000 "
 				   "@32 44332280 02000000 05000000 77665544 @100 01000000";
-	static const char load[] = "31300000 0600 0000 01000000 @20 04000000 00004080 @32 11000000 00200000 01 @104 612e6200";
+	static const char load[] = "31300000 0600 0000 01000000 @20 04000000 00004080 aa000000 11000000 00200000 01 @104 612e6200";
 	struct kd_state s;
 
 	(void)state;
@@ -251,12 +264,14 @@ static void of_nt4(void **state)
 	assert_int_equal(s.thread, 0x80221100);
 	assert_int_equal(s.pc, 0x80223344);
 	assert_int_equal(s.exception.code, KD_BREAKPOINT);
+	assert_int_equal(s.exception.flags, 1);
 	assert_int_equal(s.exception.address, 0x80223344);
 	assert_int_equal(s.exception.params, 2);
 	assert_int_equal(s.exception.info[1], 0x44556677);
 	assert_true(s.exception.first_chance);
 	assert_int_equal(kd_state32_parse(layout_span(load), &s), 0);
 	assert_int_equal(s.load.base, 0x80400000);
+	assert_int_equal(s.load.process, 0xaa);
 	assert_int_equal(s.load.checksum, 0x11);
 	assert_int_equal(s.load.size, 0x2000);
 	assert_true(s.load.unload && !s.load.everything);
@@ -278,6 +293,7 @@ int main(void)
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(processors),
 		cmocka_unit_test(counts_are_clamped),
+		cmocka_unit_test(stale_bytes_are_not_read),
 		cmocka_unit_test(more_may_follow),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(of_nt4),
