@@ -5,6 +5,7 @@ While it is unplugged the name is gone, and what the target says is lost, as on 
 import contextlib
 import os
 import pathlib
+import random
 import select
 import socket
 import tempfile
@@ -13,14 +14,16 @@ import tty
 
 
 class Line:
-    """.path: the name, a symbolic link. .garbled: every byte comes out wrong, both ways, as at another baud rate. .carried: bytes that the
-    target has said."""
+    """.path: the name, a symbolic link. .garbled: every byte comes out wrong, both ways, as at another baud rate. .noisy: whatever is sent,
+    as much noise comes back, and the target hears nothing. .carried: bytes that the target has said."""
 
     def __init__(self, target):
         self.folder = tempfile.TemporaryDirectory(prefix="kdgate-line-")
         self.path = pathlib.Path(self.folder.name) / "ttyTEST0"
         self.target = self.dial(target)
-        self.garbled, self.master, self.slave, self.carried = False, None, None, 0
+        self.garbled = self.noisy = False
+        self.noise = random.Random(1)
+        self.master, self.slave, self.carried = None, None, 0
         self.lock, self.over = threading.Lock(), threading.Event()
         self.plug()
         self.pump = threading.Thread(target=self.run, daemon=True)
@@ -55,7 +58,9 @@ class Line:
         return bytes(b ^ 0xa5 for b in data) if self.garbled else data
 
     def to_terminal(self):
-        data = self.target.recv(4096)
+        data = b""
+        with contextlib.suppress(ConnectionResetError):
+            data = self.target.recv(4096)
         self.carried += len(data)
         if self.master is not None:
             with contextlib.suppress(BlockingIOError):  # nobody reads: lost
@@ -64,7 +69,11 @@ class Line:
 
     def to_target(self):
         with contextlib.suppress(OSError):
-            self.target.sendall(self.wrong(os.read(self.master, 4096)))
+            data = os.read(self.master, 4096)
+            if self.noisy:
+                os.write(self.master, self.noise.randbytes(len(data)))
+            else:
+                self.target.sendall(self.wrong(data))
         return True
 
     def turn(self):
