@@ -225,6 +225,7 @@ int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 		return runs(b, BACKEND_RUNS);
 	b->over = false;
 	b->st.pc += backend_kd_trap_size(b);
+	b->st.report.stream_n = 0;
 	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_over);
 	return (int)BACKEND_RUNS;
 }

@@ -137,14 +137,25 @@ static int write_registers(struct backend_kd *b, struct backend_news *news)
 	return rc < 0 ? refuse_change(b, news, rc) : backend_kd_say_ok(b, news);
 }
 
+/* The bytes at its PC came with its report: a debugger reads them after each step. */
+static struct span reported(const struct backend_kd *b, size_t n)
+{
+	const struct kd_report *r = &b->st.report;
+	uint64_t at = b->cmd.addr - b->st.pc;
+
+	return r->have && at < r->stream_n && n <= r->stream_n - at ? (struct span){ r->stream + at, n } : (struct span){ 0 };
+}
+
 static int read_memory(struct backend_kd *b, struct backend_news *news)
 {
 	size_t n = b->cmd.len < RSP_DATA_MAX ? b->cmd.len : RSP_DATA_MAX;
-	int rc = backend_kd_fetch_some(b, b->cmd.addr, n, false);
-	struct span got = buf_span(&b->fetch.bytes);
+	struct span got = reported(b, n);
+	int rc = got.len ? 1 : backend_kd_fetch_some(b, b->cmd.addr, n, false);
 
 	if (rc <= 0)
 		return rc;
+	if (!got.len)
+		got = buf_span(&b->fetch.bytes);
 	if (n && !got.len)
 		return backend_kd_say_error(b, news, NO_MEMORY, "the target cannot read there (paged out, or not mapped)");
 	buf_reset(&b->doc, 0);
@@ -174,6 +185,7 @@ static int write_memory(struct backend_kd *b, struct backend_news *news)
 	if (!b->step++)
 		b->answered = false;
 	b->fetch.want = b->fetch.have = 0;
+	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b)) {
 		b->at += b->reply.actual;
 		if (!kd_status_ok(b->reply.status) || !b->reply.actual)
