@@ -56,6 +56,11 @@ static int dial_addr(struct link **lk, const struct addr *a)
 	return dials[a->kind](lk, a);
 }
 
+bool dial_is_slow(const struct config_target *t)
+{
+	return t->proto == PROTO_KGDB || t->addr.kind == ADDR_SERIAL || t->addr.kind == ADDR_TELNET || t->addr.kind == ADDR_RFC2217;
+}
+
 int dial_line(struct link **stack, struct link **console, const struct config_target *t)
 {
 	struct link *line;
@@ -64,6 +69,8 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 	*console = NULL;
 	if (rc < 0)
 		return rc;
+	if (dial_is_slow(t))
+		link_prompt(line);
 	*stack = line;
 	if (t->proto != PROTO_KGDB)
 		return 0;

@@ -10,6 +10,9 @@ struct backend;
  * half alone. 0; -errno: not now. */
 int dial_line(struct link **stack, struct link **console, const struct config_target *t) MUST_USE;
 
+/* A serial line, wherever its near end is: what goes over it does so byte by byte. */
+bool dial_is_slow(const struct config_target *t);
+
 /* What a failure of that means, where errno's own words do not tell what to do; NULL: they do. */
 const char *dial_words(const struct config_target *t, int rc);
 

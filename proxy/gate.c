@@ -53,11 +53,6 @@ static const char *words_of_dial(const void *arg, int rc)
 	return dial_words(((const struct gate_target *)arg)->config, rc);
 }
 
-static bool is_slow(const struct config_target *c)
-{
-	return c->proto == PROTO_KGDB || c->addr.kind == ADDR_SERIAL || c->addr.kind == ADDR_TELNET || c->addr.kind == ADDR_RFC2217;
-}
-
 static void target_setup(struct gate *g, struct gate_target *gt)
 {
 	target_init(gt->t, &(struct target_setup){
@@ -69,7 +64,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.run_on_disconnect = gt->config->on_disconnect == ON_DISCONNECT_RUN,
 		.max_clients = gt->config->max_clients,
 		.no_cache = !gt->config->cache,
-		.slow_line = is_slow(gt->config),
+		.slow_line = dial_is_slow(gt->config),
 		.audit = &g->audit,
 		.sandbox = g->sandbox,
 		.console = gt->config->proto != PROTO_RSP ? &gt->console : NULL,

@@ -103,6 +103,7 @@ static const struct rule conditional[] = {
 	{ CALL(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE) } },
 	{ CALL(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_RCVTIMEO) } },
 	{ CALL(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY) } },
+	{ CALL(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_QUICKACK) } },
 	{ CALL(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_KEEPIDLE) } },
 	{ CALL(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_KEEPINTVL) } },
 	{ CALL(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT) } },

@@ -42,6 +42,13 @@ void link_ready(struct link *lk)
 			lk->ops->ready(lk);
 }
 
+void link_prompt(struct link *lk)
+{
+	for (; lk; lk = lk->below)
+		if (lk->ops->prompt)
+			lk->ops->prompt(lk);
+}
+
 void link_wait(const struct link *lk, struct wait *w)
 {
 	for (; lk; lk = lk->below)

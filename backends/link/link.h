@@ -25,6 +25,7 @@ struct link_ops {
 	int (*recv)(struct link *lk, struct buf *in, uint64_t now);
 	int (*attention)(struct link *lk, uint64_t now);     /* break in by other means than bytes; NULL: the layer below knows how */
 	void (*ready)(struct link *lk);                      /* its descriptor woke the program: a receive is worth a system call */
+	void (*prompt)(struct link *lk);                     /* see link_prompt */
 	void (*wait)(const struct link *lk, struct wait *w); /* add what this layer waits for; may be NULL */
 	void (*destroy)(struct link *lk);                    /* this layer only, never .below */
 };
@@ -42,6 +43,8 @@ int link_attention(struct link *lk, uint64_t now) MUST_USE; /* as send, with not
 size_t link_headroom(const struct link *lk);                /* of the whole stack */
 void link_ready(struct link *lk);                           /* of the whole stack */
 void link_wait(const struct link *lk, struct wait *w);      /* of the whole stack */
+void link_prompt(struct link *lk);                          /* of the whole stack: what comes is acknowledged at once from now on. Who sends
+                                                             * byte by byte may hold the next until then (RFC 896); else that is 40 ms */
 const char *link_why(const struct link *lk);                /* of the whole stack; NULL: errno tells it all */
 void link_destroy_stack(struct link *top);                  /* NULL is fine */
 

@@ -17,6 +17,7 @@ struct link_sock {
 	bool connecting; /* or not looked at yet */
 	bool ready;      /* there may be something to read: the loop said so, or the buffer was too small for all of it */
 	bool full;       /* a send was refused since the last receive */
+	bool prompt;     /* what comes is acknowledged at once */
 };
 
 static int end(struct link_sock *s, int error)
@@ -92,6 +93,14 @@ static int sock_send(struct link *lk, struct buf *frame, uint64_t now)
 	return s->full ? -EAGAIN : 0;
 }
 
+/* Linux forgets it when something is sent. */
+static void acknowledge(struct link_sock *s)
+{
+	static const int on = 1;
+
+	s->prompt = setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on) == 0;
+}
+
 /* A short read has emptied the socket; what comes later, the end included, wakes the loop. */
 static int sock_read(struct link_sock *s, struct buf *in)
 {
@@ -105,6 +114,8 @@ static int sock_read(struct link_sock *s, struct buf *in)
 		return end(s, EPIPE);
 	s->ready = n == (ssize_t)in->cap;
 	in->len = n < 0 ? 0 : (size_t)n;
+	if (n > 0 && s->prompt)
+		acknowledge(s);
 	return n > 0;
 }
 
@@ -126,6 +137,11 @@ static void sock_ready(struct link *lk)
 	((struct link_sock *)lk)->ready = true;
 }
 
+static void sock_prompt(struct link *lk)
+{
+	((struct link_sock *)lk)->prompt = true;
+}
+
 static void sock_wait(const struct link *lk, struct wait *w)
 {
 	const struct link_sock *s = (const struct link_sock *)lk;
@@ -141,7 +157,7 @@ static void sock_destroy(struct link *lk)
 }
 
 static const struct link_ops sock_ops = {
-	.name = "sock", .send = sock_send, .recv = sock_recv, .ready = sock_ready, .wait = sock_wait, .destroy = sock_destroy,
+	.name = "sock", .send = sock_send, .recv = sock_recv, .ready = sock_ready, .prompt = sock_prompt, .wait = sock_wait, .destroy = sock_destroy,
 };
 
 /* Small packets at once, and a peer whose machine is gone is noticed within a minute. A Unix socket refuses all of

@@ -26,6 +26,7 @@ struct link_tcp {
 	struct address to[TRIES_MAX];
 	struct link *failed[TRIES_MAX];
 	size_t count, next, failed_n;
+	bool prompt;
 	bool settled; /* bytes went through, or there is no other address: errors are final */
 };
 
@@ -55,6 +56,8 @@ static int dial_next(struct link_tcp *t, int rc)
 		t->settled = true;
 		return rc;
 	}
+	if (t->prompt)
+		link_prompt(lk);
 	t->failed[t->failed_n] = t->base.below;
 	t->failed_n += t->base.below != NULL;
 	t->base.below = lk;
@@ -87,6 +90,12 @@ static int tcp_recv(struct link *lk, struct buf *in, uint64_t now)
 	return judge((struct link_tcp *)lk, link_recv(lk->below, in, now));
 }
 
+/* The address that answers may not be the first. */
+static void tcp_prompt(struct link *lk)
+{
+	((struct link_tcp *)lk)->prompt = true;
+}
+
 static void tcp_destroy(struct link *lk)
 {
 	struct link_tcp *t = (struct link_tcp *)lk;
@@ -97,7 +106,7 @@ static void tcp_destroy(struct link *lk)
 }
 
 static const struct link_ops tcp_ops = {
-	.name = "tcp", .send = tcp_send, .recv = tcp_recv, .destroy = tcp_destroy,
+	.name = "tcp", .send = tcp_send, .recv = tcp_recv, .prompt = tcp_prompt, .destroy = tcp_destroy,
 };
 
 static int dial_all(struct link **lk, const struct address *to, size_t count)

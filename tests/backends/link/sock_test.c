@@ -178,6 +178,37 @@ static void tcp_is_tuned(void **state)
 	close(listener);
 }
 
+/* Who answers what it hears need not acknowledge at once, and Linux does not: it would go with the answer. */
+static void tcp_is_prompt_if_told(void **state)
+{
+	struct sockaddr_in at;
+	int listener = loopback_listener(&at, 1), fd = dial(&at);
+	struct link *tcp = link_sock_new(fd);
+
+	(void)state;
+	close(far_fd);
+	far_fd = accept(listener, NULL, NULL);
+	assert_true(tcp && far_fd >= 0);
+	for (int i = 0; i < 16; i++) {
+		char c;
+
+		if (i == 8)
+			link_prompt(tcp);
+		far_says("+");
+		wait_for(fd, POLLIN);
+		link_ready(tcp);
+		assert_int_equal(link_recv(tcp, &in, 0), 1);
+		if (i == 7 || i == 15)
+			assert_int_equal(option(fd, IPPROTO_TCP, TCP_QUICKACK), i == 15);
+		assert_int_equal(buf_put_text(&out, "$"), 0);
+		assert_int_equal(link_send(tcp, &out, 0), 0);
+		wait_for(far_fd, POLLIN);
+		assert_int_equal(recv(far_fd, &c, 1, 0), 1);
+	}
+	link_destroy_stack(tcp);
+	close(listener);
+}
+
 static void reset_by_the_peer(void **state)
 {
 	struct linger now = { 1, 0 };
@@ -315,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_stays_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_until_the_next_receive, setup, teardown),
 		cmocka_unit_test_setup_teardown(tcp_is_tuned, setup, teardown),
+		cmocka_unit_test_setup_teardown(tcp_is_prompt_if_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(reset_by_the_peer, setup, teardown),
 		cmocka_unit_test_setup_teardown(connecting_is_not_now, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_is_said, setup, teardown),
