@@ -211,6 +211,10 @@ def test_a_kernel_that_is_dead_is_told(board):
         g.interrupt()
         g.hear(r"the kernel does not answer BREAK and g", 60)
         b.vm.qmp("cont")
+        g.hear(r"received signal", 60)    # it was still waited for
+        assert "sysrq_handle_dbg" in g.ask("bt 3")
+        g.ask("detach")
+    runs(b.vm)
 
 
 def test_a_kernel_that_died_is_found_again(board):
