@@ -143,7 +143,9 @@ static void stops_without_reason(void **state)
 	says("T02reason:signal;");
 	s = (struct rsp_stop){ .code = 5, .why = RSP_WHY_LIBRARY };
 	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
-	says("T05");
+	says("T05library:;");
+	assert_int_equal(rsp_say_stop(&out, &old_lldb, &s, NULL, 0), 0);
+	says("T05reason:trap;");
 	s = (struct rsp_stop){ .code = 0, .why = RSP_WHY_REPLAY_END };
 	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
 	says("T00replaylog:end;");
