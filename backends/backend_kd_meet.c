@@ -68,6 +68,7 @@ static int take_version(struct backend_kd *b)
 	b->info.memory_map = buf_span(&b->map);
 	b->info.read_max = KD_DATA_MAX;
 	b->info.one_memory = true;
+	b->info.exceptions = true;
 	return 0;
 }
 

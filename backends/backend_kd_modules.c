@@ -1,6 +1,8 @@
 /* backend_kd_modules.c - the images of a KD target: PsLoadedModuleList, as clients want to read it (KD 8). */
 #include "backends/backend_kd_parts.h"
 
+#include "filters/guard_doc.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -123,7 +125,7 @@ int backend_kd_images(struct backend_kd *b)
 static int put_image(struct buf *out, const struct backend_kd_image *i)
 {
 	size_t before = out->len;
-	int rc = buf_put_text(out, "<library name=\"");
+	int rc = buf_put_text(out, "<library name=\"" GUARD_NOWHERE);
 
 	for (const char *c = i->name; rc == 0 && *c; c++)
 		rc = strchr("<>&\"'", *c) ? buf_put_u8(out, '_') : buf_put_u8(out, (uint8_t)*c);

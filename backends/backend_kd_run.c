@@ -185,13 +185,21 @@ static int choose(struct backend_kd *b)
 	return 0;
 }
 
-/* The client's signal is the exception's: the kernel is to deal with it. But for the debugger's own. */
+/* What the kernel is to deal with. But for the debugger's own. */
+static uint32_t status_left_to_it(const struct backend_kd *b)
+{
+	bool own = b->st.kind != KD_EXCEPTION || b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP ||
+	           b->st.exception.code == KD_WAKE_DEBUGGER;
+
+	return own ? KD_DBG_CONTINUE : KD_DBG_NOT_HANDLED;
+}
+
+/* The client's signal is the exception's. */
 static uint32_t status_of(const struct backend_kd *b)
 {
-	bool own = b->st.kind != KD_EXCEPTION || b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP;
 	bool signals = (b->action.verb == 'C' || b->action.verb == 'S') && b->action.sig;
 
-	return signals && !own && b->front == b->st.processor ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
+	return signals && b->front == b->st.processor ? status_left_to_it(b) : KD_DBG_CONTINUE;
 }
 
 static int start(struct backend_kd *b)
@@ -259,7 +267,7 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 	if (!b->started) {
 		b->started = true;
 		b->action = (struct rsp_action){ .verb = 'c' };
-		b->status = KD_DBG_CONTINUE;
+		b->status = status_left_to_it(b);
 		b->over = false;
 		backend_kd_unwant_all(b);
 	}

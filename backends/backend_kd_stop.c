@@ -286,7 +286,7 @@ static int decide(struct backend_kd *b)
 	if (v == RUN_ON && !b->booted)
 		return backend_kd_run_on(b);
 	if (b->booted)
-		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
+		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE); /* not of a library: gdb would go on, and put its breakpoints where they were */
 	b->booted = false;
 	b->front = b->alone && b->stepping < b->processors ? b->stepping : b->st.processor;
 	b->alone = false;

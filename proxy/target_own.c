@@ -50,7 +50,7 @@ static int release(struct target *t, uint64_t now)
 		return 0;
 	rsp_cmd_make(&go, "vCont");
 	go.actions_n = 1;
-	go.actions[0] = (struct rsp_action){ .verb = 'c' };
+	go.actions[0] = (struct rsp_action){ .verb = t->be->ops->info(t->be)->exceptions ? 'C' : 'c', .sig = t->stop.code };
 	if (target_submit(t, &go, now) == 0)
 		return 1;
 	t->release = false;
