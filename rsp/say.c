@@ -110,7 +110,7 @@ static const struct {
 	[RSP_WHY_HWBREAK] = { "hwbreak:;", "reason:breakpoint;" },
 	[RSP_WHY_REPLAY_BEGIN] = { "replaylog:begin;", NULL },
 	[RSP_WHY_REPLAY_END] = { "replaylog:end;", NULL },
-	[RSP_WHY_LIBRARY] = { "library:;", NULL }, /* gdb reads the list, finds its pending breakpoints, and goes on by itself */
+	[RSP_WHY_LIBRARY] = { "library:;", NULL }, /* gdb reads the list, sets pending breakpoints, and goes on by itself; lldb reads it */
 };
 
 /* gdb gives up on a stop whose reason it did not announce. */

@@ -145,7 +145,7 @@ static void stops_without_reason(void **state)
 	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
 	says("T05library:;");
 	assert_int_equal(rsp_say_stop(&out, &old_lldb, &s, NULL, 0), 0);
-	says("T05reason:trap;");
+	says("T05library:;reason:trap;");
 	s = (struct rsp_stop){ .code = 0, .why = RSP_WHY_REPLAY_END };
 	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
 	says("T00replaylog:end;");
