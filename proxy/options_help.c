@@ -20,7 +20,7 @@ static const char general[] =
 	"  kdgate ls                                     the serial ports that are here\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
 	"\n"
-	"TARGET is PROTOCOL+LINK:ADDRESS. PROTOCOL: rsp, a GDB stub; kgdb, Linux's, on the wire of its console.\n"
+	"TARGET is PROTOCOL+LINK:ADDRESS. PROTOCOL: rsp, a GDB stub; kgdb, Linux's, on the wire of its console; kd, a Windows kernel.\n"
 	"LINK:ADDRESS: tcp:HOST:PORT, unix:PATH, serial:DEVICE@BAUD[,7e1][,rtscts], rfc2217:HOST:PORT[@BAUD], telnet:HOST:PORT,\n"
 	"udp:HOST:PORT. kdgate ls shows the serial ports that are here.\n"
 	"\n"
@@ -95,7 +95,8 @@ static const char decode[] =
 static const char ls[] =
 	"kdgate ls\n"
 	"\n"
-	"Prints the serial ports that are here, each as a TARGET, and what keeps this user from opening it.\n";
+	"Prints the serial ports that are here, each as a TARGET, and what keeps this user from opening it.\n"
+	"For a Windows kernel it is kd+serial.\n";
 
 const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_RUN] = general,
