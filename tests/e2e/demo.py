@@ -1,161 +1,39 @@
-"""demo.py - what scripts/demo shows. Each scene says what it does, shows what the debugger printed, and checks it."""
-import json
+"""demo.py - what scripts/demo shows: a Windows-like kernel over KD, and a Linux kernel by its GDB stub; or the one that is named.
+
+Ends with an error if anything it promises does not happen.
+"""
 import pathlib
-import re
-import signal
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "sim"))
 
-import debuggers  # noqa: E402
-import gate as gate_module  # noqa: E402
-import kernel as kernel_module  # noqa: E402
+import demo_linux  # noqa: E402
+import demo_windows  # noqa: E402
+from demo_stage import Missing, scene  # noqa: E402
 
-HIT = "__x64_sys_newuname"      # the guest calls uname(2) ten times a second
-
-
-class Missing(Exception):
-    """Something that was promised did not happen."""
+PARTS = {"windows": demo_windows, "linux": demo_linux}
 
 
-def scene(text):
-    print(f"== {text}", flush=True)
-
-
-def show(text):
-    for line in text.rstrip().splitlines():
-        print(f"   {line}", flush=True)
-
-
-def expect(pattern, text, what):
-    if not re.search(pattern, text, re.M):
-        raise Missing(f"{what}: no {pattern!r} in:\n{text}")
-
-
-def ask(debugger, name, line, pattern=None):
-    """One command at a debugger's prompt, shown as a person would see it."""
-    text = debugger.ask(line)
-    show(f"({name}) {line}\n{text}")
-    if pattern:
-        expect(pattern, text, line)
-    return text
-
-
-def control(gate, symbols):
-    scene(f"gdb, by the debug listener: target remote {gate.address('debug')}")
-    d = debuggers.Gdb(symbols)
-    show(d.attach(gate.address("debug")))
-    ask(d, "gdb", "info registers rip rsp cr3", r"^rip +0x")
-    ask(d, "gdb", "x/3i $pc", r"^=> 0xffffffff")
-    ask(d, "gdb", "info threads", r"CPU#1")
-    ask(d, "gdb", f"break {HIT}", r"Breakpoint 1 at")
-    ask(d, "gdb", "continue", rf"hit Breakpoint 1, .* in {HIT}")
-    ask(d, "gdb", "backtrace 3", "do_syscall_64")
-    ask(d, "gdb", "stepi", rf"in {HIT}|^0x")
-    scene("what policy debug does not grant: QEMU's own monitor")
-    ask(d, "gdb", "monitor system_reset", "kdgate: .*policy debug")
-    return d
-
-
-def observe(gate, kernel, symbols, controller):
-    scene(f"a second gdb, at the same time, by the observe listener: target remote {gate.address('observe')}")
-    addr = controller.value("&linux_banner")
-    with debuggers.Gdb(symbols) as d:
-        show(d.attach(gate.address("observe")))
-        ask(d, "gdb", "x/s &linux_banner", "Linux version")
-        if d.value("$pc") != controller.value("$pc"):
-            raise Missing("the two debuggers see the same machine")
-        scene("its write does not pass: this gdb has one sentence for that, the audit will have the reason")
-        ask(d, "gdb", f"set var *(char *){addr:#x} = 'M'", "Cannot access memory|kdgate: .*policy observe")
-        if kernel.memory(addr, 1) != b"L":
-            raise Missing("the kernel's memory is as it was")
-        scene("where gdb shows them, the words are there")
-        ask(d, "gdb", "set $rax = 1", "kdgate: policy observe does not allow reg.write")
-        ask(d, "gdb", "monitor system_powerdown", "kdgate: .*policy observe")
-        scene("its continue moves nothing: it waits for the next stop, until Ctrl-C")
-        d.start("continue")
-        time.sleep(0.5)
-        if kernel.runs():
-            raise Missing("the kernel stands still")
-        d.interrupt()
-        show("(gdb) continue\n^C" + d.hear("\n.*received signal SIGINT.*\n")[0].rstrip())
-    scene("lldb, by the observe listener")
-    with debuggers.Lldb(symbols) as d:
-        d.attach(gate.address("observe"))
-        ask(d, "lldb", "register read rip", "rip = 0xffffffff")
-        ask(d, "lldb", f"memory write {addr:#x} 0x4d", "^error: ")
-        ask(d, "lldb", "process plugin packet monitor system_powerdown", "kdgate: .*policy observe")
-        ask(d, "lldb", "detach", "detached")
-
-
-def vanish(gate, kernel, symbols, controller):
-    scene("kill -9 of the controlling gdb, its breakpoint set: that is taken out, and the kernel stands, as --on-disconnect says")
-    addr = controller.value(f"&{HIT}")
-    code = kernel.memory(addr, 1)
-    controller.start("continue")
-    gate_module.until(kernel.runs, "the kernel to run")
-    controller.process.send_signal(signal.SIGKILL)
-    controller.process.wait()
-    gate_module.until(lambda: not kernel.runs(), "the kernel to stand")
-    if kernel.memory(addr, 1) != code:
-        raise Missing("the kernel's code is as it was")
-    show(f"the guest's rounds: {kernel.beats()}")
-    scene("an observer's continue, when nobody is there who may run the kernel")
-    with debuggers.Gdb(symbols) as d:
-        d.attach(gate.address("observe"))
-        ask(d, "gdb", "continue", "kdgate: the target stands, and nobody is connected who may run it")
-    scene("a new gdb by the debug listener; its detach lets the kernel run")
-    with debuggers.Gdb(symbols) as d:
-        d.attach(gate.address("debug"))
-        ask(d, "gdb", "info breakpoints", "No breakpoints")
-        ask(d, "gdb", "detach", "detached")
-    before = kernel.beats()
-    kernel.wait_beats(5)
-    show(f"the guest's rounds: {before}, and now {kernel.beats()}")
-
-
-def leave(gate, kernel):
-    scene("kdgate is told to leave: exit code 0, and the kernel runs")
-    gate.stop()
-    kernel.wait_beats(3)
-    show(f"the guest's rounds: {kernel.beats()}")
-
-
-def audit(gate):
-    scene("what the audit has written (here without the name of the target, which is the same in all)")
-    lines = gate.audit()
-    for line in lines:
-        show(json.dumps({k: v for k, v in line.items() if k not in ("v", "target")}))
-    for event, policy in (("connect", "debug"), ("connect", "observe"), ("deny", "debug"), ("deny", "observe")):
-        if not gate.audit(event=event, policy=policy):
-            raise Missing(f"the audit has a line {event} of policy {policy}")
-
-
-def main():
-    scene(f"booting Debian's kernel {kernel_module.kernel_dir().name} in QEMU, with its GDB stub on a Unix socket")
-    symbols = kernel_module.symbol_file()
-    kernel = kernel_module.Kernel().boot()
-    show(kernel.console.read_text(errors="replace").strip().splitlines()[-1])
-    gate = gate_module.Gate(kernel.stub, ("debug", "observe"), on_disconnect="stay")
+def play(part):
+    gate, scenes, end = part.prepare()
     try:
-        scene("starting kdgate: the stub is its alone from now on")
-        show(" ".join(gate.command()))
-        gate.start()
-        show(gate.log())
-        with control(gate, symbols) as controller:
-            observe(gate, kernel, symbols, controller)
-            vanish(gate, kernel, symbols, controller)
-        leave(gate, kernel)
-        audit(gate)
+        scenes()
     except (Missing, AssertionError, TimeoutError, RuntimeError) as wrong:
         print(f"demo: FAILED: {wrong}\n--- kdgate's log\n{gate.log()}", file=sys.stderr)
         return 1
     finally:
         gate.close()
-        kernel.stop()
+        end()
     scene("all of it happened as it should")
     return 0
+
+
+def main():
+    names = sys.argv[1:] or list(PARTS)
+    if not set(names) <= set(PARTS):
+        print(f"usage: scripts/demo [{'] ['.join(PARTS)}]", file=sys.stderr)
+        return 2
+    return max(play(PARTS[name]) for name in names)
 
 
 if __name__ == "__main__":
