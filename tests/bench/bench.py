@@ -1,7 +1,7 @@
 """bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
 
 Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
-    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced] [--rounds N]
+    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced,kd] [--rounds N]
 KDGATE_BEFORE names another kdgate, of an earlier commit, that is measured beside this one in the same run.
 """
 import argparse
@@ -19,6 +19,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "sim"), str(ROOT / "tests" / "e2e")]
 
+import kd_cost  # noqa: E402
+import kd_host  # noqa: E402
 import paced  # noqa: E402
 import rsp_client  # noqa: E402
 import stub as stub_module  # noqa: E402
@@ -328,8 +330,22 @@ def bench_paced(setting, figures, args):
     table(["paced", *ways, "x bytes", "x trips"], list(paced_rows(figures, mid)))
 
 
+def bench_kd(setting, figures, args):
+    kd_host.build()
+    costs, size = kd_cost.requests(), 1 << (13 if args.quick else 18)
+    print("A Windows-like kernel over KD: requests to it, beside the goal and what WinDbg asks for\n")
+    for what, n in costs.items():
+        figures.add("kd.requests", n, what=what)
+    table(["kd", "requests", "goal", "WinDbg"], [[what, *("-" if x is None else str(x) for x in (n, kd_cost.GOALS.get(what), kd_cost.WINDBG.get(what)))] for what, n in costs.items()])
+    (carried, took), ideal = kd_cost.line_use(size), kd_cost.ideal(size)
+    best = ideal * 10 / kd_cost.BAUD
+    figures.add("kd.line", best / took, bytes=size, wire=carried, ideal=ideal, seconds=round(took, 3), wire_use=round(ideal / carried, 4))
+    print(f"gdb reads {size >> 10} KiB over a line of {kd_cost.BAUD} baud, beside the least that KD's packets need\n")
+    table(["kd, read", "bytes on the wire", "seconds", "share"], [["least", str(ideal), best, 1.0], ["kdgate", str(carried), took, best / took]])
+
+
 BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, ""),
-           "paced": (bench_paced, "socat gdb qemu-system-x86_64")}
+           "paced": (bench_paced, "socat gdb qemu-system-x86_64"), "kd": (bench_kd, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc")}
 
 
 def main():

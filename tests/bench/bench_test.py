@@ -9,12 +9,16 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[1] / "tests" / x) for x in ("bench", "sim", "e2e")]
+
+import kd_cost  # noqa: E402
+
 KDGATE = os.environ.get("KDGATE", str(HERE.parents[1] / "build" / "kdgate"))
 WANTED = {"rtt": {"rtt.p50_us", "rtt.p99_us", "rtt.mb_s", "rtt.added_us"}, "confined": {"confined.p50_us"}, "dump": {"dump.seconds"}, "instructions": {"instructions.per_packet"},
           "idle": {"idle.rss_before_kib", "idle.rss_kib", "idle.rss_each_kib", "idle.cpu_seconds"},
-          "paced": {"paced.bytes"}}
+          "paced": {"paced.bytes"}, "kd": {"kd.requests", "kd.line"}}
 NEEDS = {"rtt": ["socat"], "confined": [], "dump": ["socat", "gdb", "qemu-system-x86_64"], "instructions": ["valgrind"], "idle": [],
-         "paced": ["socat", "gdb", "qemu-system-x86_64"]}
+         "paced": ["socat", "gdb", "qemu-system-x86_64"], "kd": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"]}
 
 
 @pytest.mark.skipif(KDGATE == "none", reason="KDGATE=none")
@@ -28,13 +32,22 @@ def test_bench(name, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert {line["figure"] for line in lines} == WANTED[name]
-    if name == "paced":
-        counts(lines)
+    COUNTS.get(name, lambda lines: None)(lines)
 
 
-def counts(lines):
+def counts_paced(lines):
     """A kernel on a slow line is not asked twice, and not for much at first."""
     kdgate = {line["what"]: line for line in lines if line["way"] == "kdgate"}
     for what, line in kdgate.items():
         assert line["value"] == line["trips"] == 0 or not what.endswith((", again", ", anew")), line
     assert max(kdgate["bt"]["bytes_to_direct"], kdgate["bt"]["trips_to_direct"], kdgate["first look"]["trips_to_direct"]) <= 0.5, kdgate
+
+
+def counts_kd(lines):
+    """A Windows kernel is asked for little before its debugger is answered, and its line carries little but what was asked for."""
+    asked = {line["what"]: line["value"] for line in lines if line["figure"] == "kd.requests"}
+    assert {what: n for what, n in asked.items() if n > kd_cost.GOALS.get(what, n)} == {}
+    assert next(line["wire_use"] for line in lines if line["figure"] == "kd.line") >= 0.95
+
+
+COUNTS = {"paced": counts_paced, "kd": counts_kd}
