@@ -174,12 +174,13 @@ static int speak(struct backend_kd *b, struct backend_news *news, uint64_t now)
 		rc = states[b->state].say(b, now);
 	if (rc < 0)
 		return rc;
+	rc = backend_kd_late(b, now);
+	if (rc < 0)
+		return rc;
 	done = work(b, news);
 	if (done < 0)
 		return done;
-	rc = backend_kd_late(b, now);
-	if (rc >= 0)
-		rc = backend_kd_push(b, now);
+	rc = backend_kd_push(b, now);
 	if (rc < 0)
 		return rc;
 	return done ? done : rc ? BACKEND_MOVED : BACKEND_NONE;
@@ -203,6 +204,7 @@ static int copy_command(struct backend_kd *b, const struct rsp_cmd *cmd)
 		return -EINVAL;
 	b->cmd = *cmd;
 	b->cmd.data = buf_span(&b->arg);
+	b->cmd.text = b->cmd.annex = (struct span){ 0 };
 	return 0;
 }
 

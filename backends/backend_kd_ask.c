@@ -32,11 +32,15 @@ bool backend_kd_answer(struct backend_kd *b)
 	return was;
 }
 
+/* A resume that a RESET had to follow was not heard: a target that runs hears no RESET either. */
 void backend_kd_void_request(struct backend_kd *b)
 {
+	bool again;
+
 	if (!b->asking)
 		return;
-	if (kd_api_info(b->asked.api)->idempotent && ++b->asks < BACKEND_KD_ASKS) {
+	again = kd_api_info(b->asked.api)->idempotent || (b->going && !b->restarted);
+	if (again && ++b->asks < BACKEND_KD_ASKS) {
 		b->asking = false;
 		b->unsent = true;
 		return;
@@ -55,7 +59,7 @@ static bool send_request(struct backend_kd *b, uint64_t now)
 	b->unsent = false;
 	b->asking = true;
 	b->unreplied = !api->has_reply && !b->by_report;
-	b->answer_by = now + BACKEND_KD_ANSWER_MS;
+	b->answer_by = now + (b->going ? BACKEND_KD_GO_MS : BACKEND_KD_ANSWER_MS);
 	return true;
 }
 
@@ -94,10 +98,23 @@ int backend_kd_push(struct backend_kd *b, uint64_t now)
 	return rc < 0 ? rc : moved | rc;
 }
 
+/* A machine that runs acknowledges nothing, and hears no RESET: it has been let run, and that was lost. If it stands all the same, a
+ * break-in makes it say so. */
+static bool goes_surely(struct backend_kd *b)
+{
+	if (!b->going || !b->asks)
+		return false;
+	b->asking = b->unreplied = false;
+	b->answered = true;
+	return true;
+}
+
 /* The request may have been dropped without a word: then its stream of ids is not ours, and a RESET mends that. */
 int backend_kd_late(struct backend_kd *b, uint64_t now)
 {
 	if (!b->asking || now < b->answer_by)
+		return 0;
+	if (goes_surely(b))
 		return 0;
 	if (++b->asks >= BACKEND_KD_ASKS) {
 		b->why = "it does not answer any more, though it takes what is sent (the machine hangs, or another debugger has the line?)";
@@ -105,7 +122,7 @@ int backend_kd_late(struct backend_kd *b, uint64_t now)
 	}
 	guard_note(&b->guard, GUARD_REPLY, "no answer to %s", kd_api_info(b->asked.api)->name);
 	kd_wire_reset(&b->wire);
-	b->answer_by = now + BACKEND_KD_ANSWER_MS;
+	b->answer_by = now + (b->going ? BACKEND_KD_GO_MS : BACKEND_KD_ANSWER_MS);
 	return 0;
 }
 

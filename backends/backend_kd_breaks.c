@@ -93,6 +93,17 @@ int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n)
 	return 1;
 }
 
+void backend_kd_written(struct backend_kd *b, uint64_t addr, struct span bytes)
+{
+	for (size_t i = 0; i < BACKEND_KD_SITES; i++) {
+		struct backend_kd_site *s = &b->sites[i];
+
+		for (unsigned k = 0; s->used && k < backend_kd_trap_size(b); k++)
+			if (s->addr + k - addr < bytes.len)
+				s->saved[k] = bytes.p[s->addr + k - addr];
+	}
+}
+
 /* A free entry answers with an error, which is as good. */
 int backend_kd_clean(struct backend_kd *b)
 {
@@ -116,6 +127,25 @@ static int plant(struct backend_kd *b, const struct backend_kd_site *s)
 	return backend_kd_ask(b, &r);
 }
 
+/* Its table is full of what nobody wants any more: one of those goes. */
+static int make_room(struct backend_kd *b)
+{
+	struct backend_kd_site *idle = NULL;
+	unsigned planted = 0;
+	int rc;
+
+	for (size_t i = 0; i < BACKEND_KD_SITES; i++) {
+		planted += b->sites[i].used && b->sites[i].handle;
+		if (b->sites[i].used && !b->sites[i].wanted)
+			idle = &b->sites[i];
+	}
+	if (!idle || (planted < KD_BREAKPOINTS && free_site(b)))
+		return 1;
+	rc = idle->handle ? restore(b, idle) : 1;
+	drop_site(b, idle);
+	return rc;
+}
+
 static int refuse_site(struct backend_kd *b, struct backend_news *news, struct backend_kd_site *s, const char *words)
 {
 	if (s)
@@ -130,6 +160,11 @@ static int new_site(struct backend_kd *b, struct backend_news *news)
 	struct span under;
 	int rc = backend_kd_clean(b);
 
+	if (rc > 0 && !b->at) {
+		rc = make_room(b);
+		b->at = rc > 0;
+		b->answered = false;
+	}
 	if (rc > 0 && !b->step)
 		rc = backend_kd_fetch(b, b->cmd.addr, backend_kd_trap_size(b), &under);
 	if (rc == 0)
@@ -245,6 +280,16 @@ void backend_kd_sites_void(struct backend_kd *b)
 	memset(b->slots, 0, sizeof b->slots);
 	b->removed_n = 0;
 	b->table_clean = true;
+}
+
+void backend_kd_sites_doubt(struct backend_kd *b)
+{
+	for (size_t i = 0; i < BACKEND_KD_SITES; i++)
+		b->sites[i].handle = 0;
+	for (size_t i = 0; i < BACKEND_KD_HW; i++)
+		b->slots[i].live = b->slots[i].live && !b->slots[i].wanted;
+	b->table_clean = false;
+	b->cleaned = 0;
 }
 
 void backend_kd_sites_reported(struct backend_kd *b)

@@ -90,7 +90,7 @@ int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news)
 	if (rc <= 0)
 		return rc;
 	b->restarted = false; /* the first packet says so always */
-	if (!b->judged && kd_state_parse(buf_span(&b->report), b->version.machine, &b->st) < 0)
+	if (!b->judged && backend_kd_reparse(b) < 0)
 		return backend_kd_fails(b, "its state change makes no sense");
 	if (!b->judged)
 		backend_kd_forget(b);

@@ -19,8 +19,7 @@ int backend_kd_data_block(struct backend_kd *b)
 	if (!b->kdbg_tried) {
 		b->kdbg_tried = true;
 		b->kdbg_found = false;
-		if (!kd_kdbg_begin(&b->kdbg, &b->version))
-			b->kdbg_failed = true;
+		b->kdbg_failed = !kd_kdbg_begin(&b->kdbg, &b->version);
 	}
 	while (!b->kdbg_failed && !b->kdbg_found) {
 		rc = backend_kd_fetch(b, b->kdbg.at, KD_KDBG_HEAD, &got);
@@ -30,11 +29,12 @@ int backend_kd_data_block(struct backend_kd *b)
 		b->kdbg_found = rc == 1;
 		b->kdbg_failed = rc < 0;
 	}
-	if (b->kdbg_failed)
+	rc = b->kdbg_failed ? -ENOENT : backend_kd_fetch(b, b->kdbg.at, b->kdbg.size < BLOCK ? b->kdbg.size : BLOCK, &got);
+	if (rc == 0)
+		return 0;
+	b->kdbg_tried = false; /* what failed may be there later */
+	if (rc < 0)
 		return -ENOENT;
-	rc = backend_kd_fetch(b, b->kdbg.at, b->kdbg.size < BLOCK ? b->kdbg.size : BLOCK, &got);
-	if (rc <= 0)
-		return rc < 0 ? -ENOENT : 0;
 	buf_reset(&b->kdbg_bytes, 0);
 	b->kdbg_known = buf_put_span(&b->kdbg_bytes, got) == 0;
 	return b->kdbg_known ? 1 : -ENOENT;
@@ -65,6 +65,11 @@ static int walk_head(struct backend_kd *b)
 	return WALK_ENTRY;
 }
 
+static int next_entry(struct backend_kd *b)
+{
+	return kd_modules_step(&b->walk, b->module.next) == 1 ? WALK_ENTRY : WALK_END;
+}
+
 static int walk_entry(struct backend_kd *b)
 {
 	struct span got;
@@ -73,13 +78,8 @@ static int walk_entry(struct backend_kd *b)
 	if (rc == 0)
 		return -EAGAIN;
 	if (kd_module_parse(got, b->version.machine, &b->module) < 0)
-		return WALK_END;
+		return next_entry(b);
 	return WALK_NAME;
-}
-
-static int next_entry(struct backend_kd *b)
-{
-	return kd_modules_step(&b->walk, b->module.next) == 1 ? WALK_ENTRY : WALK_END;
 }
 
 static int walk_name(struct backend_kd *b)
@@ -118,7 +118,7 @@ int backend_kd_images(struct backend_kd *b)
 		b->walk_step = (unsigned)next;
 	}
 	b->walking = false;
-	b->images_known = true;
+	b->images_known = !b->cut; /* what an interrupt ended is not all */
 	return 1;
 }
 

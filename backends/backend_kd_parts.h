@@ -42,6 +42,7 @@ enum {
 	BACKEND_KD_WORDS = 2048,
 	BACKEND_KD_KNOCK_MS = 700,      /* between a RESET and a break-in, while nothing is heard */
 	BACKEND_KD_ANSWER_MS = 5000,    /* a request's answer */
+	BACKEND_KD_GO_MS = 2000,        /* the ACK of a resume */
 	BACKEND_KD_BREAK_MS = 1000,     /* between break-ins: they are lost now and then */
 	BACKEND_KD_BREAK_WORDS_MS = 10000,
 	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
@@ -143,6 +144,7 @@ struct backend_kd {
 	struct rsp_action action;       /* c or s */
 	unsigned stepping;              /* the processor of a step */
 	bool started, over;             /* of a resume: it was looked at; it steps over a trap, without running */
+	bool aside;                     /* it goes on from a trap that is noise: what steps is what that interrupted */
 	bool hit;                       /* a debug register stopped it: that is to be forgotten, and passed */
 	uint32_t status;                /* of the next Continue2 */
 	bool break_wanted, break_sent, break_stale, unheard;
@@ -172,7 +174,7 @@ struct backend_kd {
 	struct kd_module module;
 	struct kd_kdbg_walk kdbg;
 	struct buf kdbg_bytes;
-	bool kdbg_known, kdbg_tried, kdbg_found, kdbg_failed;
+	bool kdbg_known, kdbg_tried, kdbg_found, kdbg_failed; /* tried: it is looked for */
 	bool walking;
 	unsigned walk_step;
 };
@@ -221,11 +223,13 @@ int backend_kd_task_clear(struct backend_kd *b, struct backend_news *news) MUST_
 struct backend_kd_site *backend_kd_site_at(struct backend_kd *b, uint64_t addr);
 void backend_kd_mask(const struct backend_kd *b, uint64_t addr, uint8_t *bytes, size_t n); /* what was read, without our breakpoints */
 int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n) MUST_USE;               /* none is in that memory */
+void backend_kd_written(struct backend_kd *b, uint64_t addr, struct span bytes);           /* there: it is under a breakpoint that comes there again */
 int backend_kd_clean(struct backend_kd *b) MUST_USE;   /* the target's table has none of a dead debugger's */
 int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in the target, and nothing else */
 void backend_kd_unwant_all(struct backend_kd *b);
 void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
 void backend_kd_sites_void(struct backend_kd *b);      /* it booted: none is left */
+void backend_kd_sites_doubt(struct backend_kd *b);     /* it may have booted: what is wanted goes in again, after what is there is out */
 bool backend_kd_was_removed(const struct backend_kd *b, uint64_t pc);
 unsigned backend_kd_trap_size(const struct backend_kd *b);
 bool backend_kd_is_trap(const struct backend_kd *b, const uint8_t *bytes);
@@ -238,6 +242,7 @@ int backend_kd_breaks_in(struct backend_kd *b, uint64_t now) MUST_USE;
 
 /* backend_kd_stop.c */
 int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
+int backend_kd_reparse(struct backend_kd *b) MUST_USE; /* .report again, now that more is known */
 int backend_kd_hear_knocking(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
 int backend_kd_task_look(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_over(struct backend_kd *b, struct backend_news *news) MUST_USE; /* it has stepped without running */

@@ -41,7 +41,8 @@ static int pass_trap(struct backend_kd *b)
 		return rc;
 	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + backend_kd_trap_size(b)) < 0)
 		return 1;
-	b->over = b->action.verb == 's' && b->stepping == b->st.processor;
+	b->aside = b->state == BACKEND_KD_LOOK;
+	b->over = !b->aside && b->action.verb == 's' && b->stepping == b->st.processor;
 	b->st.exception.code = KD_SINGLE_STEP; /* it stands behind it: not to be done twice */
 	return 1;
 }
@@ -116,7 +117,7 @@ static int give_back(struct backend_kd *b)
 
 static int go(struct backend_kd *b)
 {
-	bool traces = b->action.verb == 's' && b->stepping == b->st.processor;
+	bool traces = b->action.verb == 's' && b->stepping == b->st.processor && !b->aside;
 	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, traces, dr7_now(b));
 	int rc;
 
@@ -145,7 +146,7 @@ static int resume(struct backend_kd *b)
 
 static int runs(struct backend_kd *b, enum backend_event ev)
 {
-	b->going = false;
+	b->going = b->aside = false;
 	b->resumed_at = b->now;
 	b->deadline = b->break_wanted ? b->now : NEVER;
 	backend_kd_forget(b);

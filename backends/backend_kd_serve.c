@@ -187,6 +187,7 @@ static int write_memory(struct backend_kd *b, struct backend_news *news)
 	b->fetch.want = b->fetch.have = 0;
 	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b)) {
+		backend_kd_written(b, b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, b->reply.actual });
 		b->at += b->reply.actual;
 		if (!kd_status_ok(b->reply.status) || !b->reply.actual)
 			return backend_kd_say_error(b, news, NO_MEMORY, b->at ? "the target wrote only a part of that" : "the target cannot write there");
@@ -240,10 +241,8 @@ static int current_thread(struct backend_kd *b, struct backend_news *news)
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
 
-static int document(struct backend_kd *b, struct backend_news *news)
+static int no_document(struct backend_kd *b, struct backend_news *news)
 {
-	if (span_is(b->cmd.text, "libraries") || span_is(b->cmd.text, "libraries-svr4"))
-		return backend_kd_task_libraries(b, news);
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
@@ -263,8 +262,12 @@ int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struc
 		[RSP_OP_BREAK_SET] = backend_kd_task_set, [RSP_OP_BREAK_CLEAR] = backend_kd_task_clear,
 		[RSP_OP_RESUME] = backend_kd_task_resume, [RSP_OP_THREADS_FIRST] = list_threads, [RSP_OP_THREADS_NEXT] = no_more_threads,
 		[RSP_OP_THREAD_EXTRA] = describe_thread, [RSP_OP_THREAD_ALIVE] = is_alive, [RSP_OP_THREAD_CURRENT] = current_thread,
-		[RSP_OP_XFER_READ] = document, [RSP_OP_MONITOR] = backend_kd_task_monitor,
+		[RSP_OP_XFER_READ] = no_document, [RSP_OP_MONITOR] = backend_kd_task_monitor,
 	};
 
-	return is_named(cmd, "qOffsets") ? backend_kd_task_offsets : cmd->op < RSP_OPS ? tasks[cmd->op] : NULL;
+	if (is_named(cmd, "qOffsets"))
+		return backend_kd_task_offsets;
+	if (cmd->op == RSP_OP_XFER_READ && (span_is(cmd->text, "libraries") || span_is(cmd->text, "libraries-svr4")))
+		return backend_kd_task_libraries;
+	return cmd->op < RSP_OPS ? tasks[cmd->op] : NULL;
 }

@@ -8,11 +8,14 @@
 
 enum verdict { PASS, TELL, RUN_ON }; /* PASS: the next rule */
 
-static int parse(struct backend_kd *b, uint16_t type)
+static int parse(const struct backend_kd *b, struct span payload, uint16_t type, struct kd_state *st)
 {
-	struct span payload = buf_span(&b->report);
+	return type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(payload, st) : kd_state_parse(payload, b->version.machine, st);
+}
 
-	return type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(payload, &b->st) : kd_state_parse(payload, b->version.machine, &b->st);
+int backend_kd_reparse(struct backend_kd *b)
+{
+	return parse(b, buf_span(&b->report), b->report_type, &b->st);
 }
 
 static int take_report(struct backend_kd *b, const struct kd_packet *p)
@@ -20,7 +23,8 @@ static int take_report(struct backend_kd *b, const struct kd_packet *p)
 	unsigned most = BACKEND_KD_CPUS;
 
 	buf_reset(&b->report, 0);
-	if (buf_put_span(&b->report, p->payload) < 0 || parse(b, p->type) < 0 || b->st.processor >= most) {
+	b->report_type = p->type;
+	if (buf_put_span(&b->report, p->payload) < 0 || backend_kd_reparse(b) < 0 || b->st.processor >= most) {
 		guard_note(&b->guard, GUARD_STOP, "a state change that makes no sense");
 		return -EBADMSG;
 	}
@@ -35,20 +39,27 @@ int backend_kd_hear_knocking(struct backend_kd *b, const struct kd_packet *p)
 {
 	if (take_report(b, p) < 0)
 		return BACKEND_MOVED;
-	b->report_type = p->type;
-	b->info.was_running = b->st.kind != KD_EXCEPTION || b->knocks % 2 == 0;
+	b->info.was_running = b->st.kind != KD_EXCEPTION || (b->knocks && b->knocks % 2 == 0);
 	backend_kd_begin(b, BACKEND_KD_LEARN, backend_kd_task_learn);
 	return BACKEND_MOVED;
 }
 
-/* While it stands: what it sent before comes again after a RESET. */
-static int hear_again(struct backend_kd *b, const struct kd_packet *p)
+/* What it sent before comes again after a RESET. */
+static bool says_again(const struct backend_kd *b, const struct kd_packet *p)
 {
 	struct kd_state again;
-	int rc = kd_state_parse(p->payload, b->version.machine, &again);
 
-	if (rc < 0 || again.pc != b->st.pc || again.processor != b->st.processor || again.kind != b->st.kind)
-		guard_note(&b->guard, GUARD_UNASKED, "a state change of a target that stands");
+	return parse(b, p->payload, p->type, &again) == 0 && again.pc == b->st.pc && again.processor == b->st.processor && again.kind == b->st.kind;
+}
+
+/* While it stands. What clients know of a target that was reset then is of another one, and nobody could tell them. */
+static int hear_again(struct backend_kd *b, const struct kd_packet *p)
+{
+	if (says_again(b, p))
+		return BACKEND_MOVED;
+	if (b->restarted)
+		return backend_kd_fails(b, "it began anew while it stood (it was reset?)");
+	guard_note(&b->guard, GUARD_UNASKED, "a state change of a target that stands");
 	return BACKEND_MOVED;
 }
 
@@ -69,14 +80,17 @@ int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
 
 	if (b->state != BACKEND_KD_RUN && !b->going && !reports)
 		return hear_again(b, p);
-	if (take_report(b, p) < 0)
+	if ((b->going && b->unsent && says_again(b, p)) || take_report(b, p) < 0)
 		return BACKEND_MOVED;
-	b->report_type = p->type;
 	if (b->state == BACKEND_KD_RUN) {
 		backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
 		return BACKEND_MOVED;
 	}
 	b->early = b->going;
+	if (b->early && b->unsent) {
+		b->unsent = false;
+		b->answered = true;
+	}
 	return b->asking ? request_done(b) : BACKEND_MOVED;
 }
 
@@ -263,12 +277,14 @@ static int learn_again(struct backend_kd *b)
 	if (rc <= 0)
 		return rc;
 	b->restarted = false;
-	if (parse(b, b->report_type) < 0)
+	if (backend_kd_reparse(b) < 0)
 		return backend_kd_fails(b, "its state change makes no sense");
-	if (before == b->version.kern_base)
+	b->images_known = b->kdbg_known = false;
+	if (before == b->version.kern_base) {
+		backend_kd_sites_doubt(b);
 		return 1;
+	}
 	backend_kd_sites_void(b);
-	b->images_known = b->kdbg_tried = b->kdbg_known = false;
 	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
 	b->booted = true;
 	b->bugcheck = false;

@@ -177,8 +177,10 @@ static int com_sync(struct kd_wire *w, uint32_t id)
 	owe_ack(w, id);
 	if (copy)
 		return on_duplicate(w);
-	if (!w->met && !w->busy)
+	if (!w->met && !w->busy) {
+		w->resetting = false; /* it ran, and heard nothing of a RESET */
 		return com_accept(w);
+	}
 	w->restarts++;
 	return com_begin(w, KD_WIRE_RESTARTED);
 }
