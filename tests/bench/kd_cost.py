@@ -1,7 +1,8 @@
 """kd_cost.py - what a Windows kernel is asked for on behalf of a debugger: requests over KD; and how full its serial line is.
 
-The kernel is tests/sim/kdtarget, which counts what it is asked. WinDbg's figures are from a recording of it with Windows 10 over KDNET, which
-counts the same requests: 57 from the first until the kernel is let run, 34 from a stop to the prompt. They are for its own displays, too.
+The kernel is tests/sim/kdtarget, which counts what it is asked. WinDbg's figures are from a recording of it with Windows 10 over
+KDNET, where requests are the same: 57 from the first until the kernel is let run, 34 from a stop to the prompt. They are for its own
+displays, too.
 """
 import contextlib
 import re
@@ -118,8 +119,8 @@ def read(g, line, n):
     with tempfile.NamedTemporaryFile() as to:
         for at in range(0, n, STACK):
             where = STACKS + at // STACK * STEP
-            said = g.ask(f"python t = time.monotonic(); gdb.execute('dump binary memory {to.name} {where:#x} {where + min(STACK, n - at):#x}'); "
-                         "print('took', time.monotonic() - t)", 60)
+            dump = f"dump binary memory {to.name} {where:#x} {where + min(STACK, n - at):#x}"
+            said = g.ask(f"python t = time.monotonic(); gdb.execute('{dump}'); print('took', time.monotonic() - t)", 60)
             took += float(re.search(r"took (\S+)", said)[1])
     return line.settle()[0] - before[0], took
 

@@ -111,7 +111,7 @@ def leave(gate, target):
 
 def prepare():
     """(gate, what plays, how it ends)"""
-    scene("building a small Windows-like kernel and a driver (mingw-w64, DWARF), and the machine that runs them: make -f tests/sim/sim.mk kdtarget")
+    scene("building a small Windows-like kernel, its driver, and the machine that runs them: make -f tests/sim/sim.mk kdtarget")
     kd_host.build()
     scene("starting it: two processors, KD on a Unix socket, as QEMU's -serial unix:PATH,server is to a Windows guest")
     target = kd_host.Target(processors=2)
