@@ -287,7 +287,7 @@ static void kd_destroy(struct backend *be)
 	link_destroy_stack(b->link);
 	kd_wire_fini(&b->wire);
 	tdesc_fini(&b->tdesc);
-	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
 		buf_fini(bufs[i]);
 	free(b->cpus);
 	free(b->images);

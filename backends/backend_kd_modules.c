@@ -130,7 +130,7 @@ static int put_image(struct buf *out, const struct backend_kd_image *i)
 	for (const char *c = i->name; rc == 0 && *c; c++)
 		rc = strchr("<>&\"'", *c) ? buf_put_u8(out, '_') : buf_put_u8(out, (uint8_t)*c);
 	if (rc == 0)
-		rc = buf_printf(out, "\"><segment address=\"0x%llx\"/></library>", (unsigned long long)(i->base + i->text));
+		rc = buf_printf(out, "\"><segment address=\"0x%llx\"/></library>", (unsigned long long)i->base + i->text);
 	if (rc < 0)
 		buf_cut(out, before);
 	return rc;

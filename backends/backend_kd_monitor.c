@@ -23,9 +23,7 @@ static struct words split(struct span text)
 	for (size_t i = 0; i < text.len && !w.bad; i++) {
 		bool blank = text.p[i] == ' ';
 
-		if (!blank && len == 0 && ++w.n > WORDS_MAX)
-			w.bad = true;
-		else if (!blank && len + 1 == WORD_MAX)
+		if (!blank && ((len == 0 && ++w.n > WORDS_MAX) || len + 1 == WORD_MAX))
 			w.bad = true;
 		else if (!blank)
 			w.word[w.n - 1][len++] = (char)text.p[i];

@@ -71,14 +71,13 @@ static void drop(struct capture_flows *t, struct half *h, struct segment *s)
 
 static void drop_all(struct capture_flows *t, struct flow *f)
 {
-	for (int who = CLIENT; who <= STUB; who++) {
-		struct segment *s, *next;
+	for (int who = CLIENT; who <= STUB; who++)
+		while (f->half[who].held) {
+			struct segment *s = f->half[who].held;
 
-		DL_FOREACH_SAFE(f->half[who].held, s, next) {
 			drop(t, &f->half[who], s);
 			free(s);
 		}
-	}
 }
 
 void capture_flows_destroy(struct capture_flows *t)
