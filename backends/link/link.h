@@ -34,7 +34,7 @@ struct link {
 	const struct link_ops *ops;
 	struct link *below;
 	uint64_t sent, received, dropped;
-	const char *why; /* after an error that errno's words do not tell */
+	const char *why; /* after an error that errno's words do not tell; of KDNET also before one */
 };
 
 int link_send(struct link *lk, struct buf *frame, uint64_t now) MUST_USE;
@@ -89,6 +89,14 @@ struct link *link_telnet_new(struct link *below, const struct serial_mode *mode)
  * longer than the receiver's buffer is dropped. Nothing is known of a far end that is not there but what ICMP says, which is passed
  * over, and counted as dropped. Of a name the first IPv4 address is taken, if it has one. */
 int link_udp_dial(struct link **lk, const char *host, const char *port) MUST_USE;
+
+/* KDNET: binds the UDP port, alone, and waits for the target that has this key to dial (backends/link/kdnet.h). Packets: each send is one
+ * KD packet, or the byte of a break-in, in a datagram of its own; each receive the body of one. 1 with an empty *in: a session has begun,
+ * perhaps in the place of another; what was under way is void. Until the first, send says -EAGAIN; link_why tells why there is none, or
+ * NULL, at any time. Links at the same address share its socket. -EADDRINUSE: another program has it, or a target of ours at another
+ * address that covers it; -EEXIST: a target of ours with the same key. */
+struct kdnet_key;
+int link_kdnet_open(struct link **lk, const char *host, const char *port, const struct kdnet_key *key) MUST_USE;
 
 /* The speed of a wire, both ways: ten bits a byte. A send is refused while 64 bytes, or two milliseconds' worth, are on their way,
  * and little is read ahead. Between any two calls no more passes than the wire would carry in that time, and a byte. Over a stream. */
