@@ -531,7 +531,7 @@ static int by_name(const void *a, const void *b)
 
 static bool same_names(const struct tdesc *t)
 {
-	const char *names[TDESC_REGS];
+	const char *names[TDESC_REGS] = { 0 };
 	bool same = false;
 
 	for (size_t i = 0; i < t->regs_n; i++)
