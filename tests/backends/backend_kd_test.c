@@ -423,12 +423,20 @@ static void watchpoints(void **state)
 	runs("vCont;c");
 	assert_string_equal(asked(), "rs1 ws1 go"); /* DR6 is forgotten */
 	assert_int_equal(kd_peer_get(peer.cpu[1].special + 0x40, 8) & 15, 0);
-	kd_peer_set(peer.cpu[0].special + 0x40, 8, 4);
+}
+
+/* It stops before the instruction: the resume flag, or it would stop there for ever. */
+static void hardware_breakpoints(void **state)
+{
+	(void)state;
+	meets();
+	says_ok("Z1,fffff80000000800,1");
+	runs("vCont;c");
+	kd_peer_set(peer.cpu[0].special + 0x40, 8, 1);
 	kd_peer_stop(&peer, 0, 0x80000004U, PEER_BASE + 0x800);
 	stops(5, RSP_WHY_HWBREAK, 0);
-	(void)asked();
 	runs("vCont;c");
-	assert_true(kd_peer_get(peer.cpu[0].context + 0x44, 4) & 0x10000); /* the resume flag: or it stops there for ever */
+	assert_true(kd_peer_get(peer.cpu[0].context + 0x44, 4) & 0x10000);
 }
 
 static void a_hit_of_one_that_is_gone(void **state)
@@ -1284,7 +1292,7 @@ int main(void)
 		TEST(no_answer_to_version), TEST(an_unknown_machine), TEST(busy_until_met), TEST(registers), TEST(registers_that_are_refused),
 		TEST(writes_a_register), TEST(writes_all_registers), TEST(reads), TEST(reads_up_to_a_hole), TEST(short_packets), TEST(a_read_is_cut),
 		TEST(writes), TEST(breakpoints_are_lazy), TEST(deleted_by_the_report), TEST(reads_hide_breakpoints), TEST(a_write_over_a_breakpoint),
-		TEST(where_none_can_be), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints),
+		TEST(where_none_can_be), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints), TEST(hardware_breakpoints),
 		TEST(a_hit_of_one_that_is_gone), TEST(a_hard_coded_trap), TEST(steps), TEST(another_processor_steps), TEST(signals), TEST(a_refused_step),
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
