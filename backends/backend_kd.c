@@ -89,6 +89,8 @@ static int hear_acked(struct backend_kd *b)
 /* It booted, or it had given us up; which of both is seen when it stands next. */
 static int hear_restarted(struct backend_kd *b)
 {
+	if (b->asking)
+		guard_note(&b->guard, GUARD_UNASKED, "it began anew in the middle of a request");
 	b->restarted = true;
 	backend_kd_void_request(b);
 	return BACKEND_MOVED;
@@ -113,6 +115,14 @@ static int hear_packet(struct backend_kd *b, int ev, const struct kd_packet *p)
 	return BACKEND_MOVED;
 }
 
+static void note_noise(struct backend_kd *b)
+{
+	if (b->wire.framer.noise - b->noise_told < BACKEND_KD_NOISE_BYTES)
+		return;
+	b->noise_told = b->wire.framer.noise;
+	guard_note(&b->guard, GUARD_NOISE, "%llu bytes so far that are no KD packet", (unsigned long long)b->noise_told);
+}
+
 /* The ACK goes before any work on what it is for: a target waits for it. */
 static int listen(struct backend_kd *b, uint64_t now)
 {
@@ -125,6 +135,7 @@ static int listen(struct backend_kd *b, uint64_t now)
 			return rc;
 	}
 	ev = kd_wire_take(&b->wire, &b->in, &p, now);
+	note_noise(b);
 	if (ev < 0) {
 		b->why = b->wire.why;
 		return ev;
@@ -274,6 +285,8 @@ static void kd_wait(const struct backend *be, struct wait *w)
 	wait_until(w, kd_wire_until(&b->wire));
 	if (b->asking)
 		wait_until(w, b->answer_by);
+	if (b->calm_at > b->now)
+		wait_until(w, b->calm_at);
 	if (states[b->state].timed)
 		wait_until(w, b->deadline);
 }

@@ -48,6 +48,8 @@ void backend_kd_void_request(struct backend_kd *b)
 	b->asking = b->unreplied = false;
 	b->answered = true;
 	b->reply = (struct kd_reply){ .status = KD_UNSUCCESSFUL };
+	if (b->asked.api == KD_WRITE_BREAKPOINT)
+		backend_kd_sites_doubt(b); /* it may be in, with a handle that nobody knows */
 }
 
 static bool send_request(struct backend_kd *b, uint64_t now)
@@ -65,7 +67,7 @@ static bool send_request(struct backend_kd *b, uint64_t now)
 
 static bool send_promise(struct backend_kd *b)
 {
-	if (!b->promise.len || kd_wire_send(&b->wire, b->promise_type, buf_span(&b->promise), (struct span){ 0 }) < 0)
+	if (!b->promise.len || backend_kd_storms(b) || kd_wire_send(&b->wire, b->promise_type, buf_span(&b->promise), (struct span){ 0 }) < 0)
 		return false;
 	buf_reset(&b->promise, 0);
 	return true;
@@ -130,6 +132,8 @@ static void keep_context(struct backend_kd *b, struct kd_regs *r)
 {
 	size_t whole = kd_layout(b->version.machine)->context_n;
 
+	if (b->reply.data.len < whole)
+		guard_note(&b->guard, GUARD_REPLY, "%zu bytes of registers where %zu are due", b->reply.data.len, whole);
 	r->context_n = b->reply.data.len < whole ? b->reply.data.len : whole;
 	memcpy(r->context, b->reply.data.p, r->context_n);
 }
@@ -169,8 +173,10 @@ int backend_kd_hear_reply(struct backend_kd *b, struct span payload)
 	struct kd_reply reply;
 	int rc = b->asking ? kd_reply_parse(payload, &b->asked, &reply) : -EBADMSG;
 
-	if (rc == -EBADMSG)
+	if (rc == -EBADMSG) {
+		guard_note(&b->guard, GUARD_UNASKED, "an answer that nobody waits for");
 		return BACKEND_MOVED;
+	}
 	if (rc < 0) {
 		guard_note(&b->guard, GUARD_REPLY, "an answer to %s whose lengths cannot be", kd_api_info(b->asked.api)->name);
 		reply = (struct kd_reply){ .status = KD_UNSUCCESSFUL };

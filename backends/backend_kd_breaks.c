@@ -301,14 +301,49 @@ void backend_kd_sites_reported(struct backend_kd *b)
 			b->sites[i].handle = 0;
 }
 
+enum { OUT_NOT, OUT_ASKED, OUT_LOOK, OUT_WRITTEN };
+
+/* One that may be there still although the target would not take it out (W 7). */
+static int look_under(struct backend_kd *b, struct backend_kd_site *s)
+{
+	struct kd_request r = kd_write_virtual(backend_kd_here(b), s->addr, (struct span){ s->saved, backend_kd_trap_size(b) });
+	struct span got;
+	int rc = backend_kd_fetch(b, s->addr, backend_kd_trap_size(b), &got);
+
+	if (rc <= 0 || !backend_kd_is_trap(b, got.p) || backend_kd_is_trap(b, s->saved))
+		return rc ? 1 : 0;
+	guard_note(&b->guard, GUARD_REPLY, "it would not take out the breakpoint at 0x%llx: its byte is put back", (unsigned long long)s->addr);
+	s->out = OUT_WRITTEN;
+	return backend_kd_ask(b, &r);
+}
+
+/* 1: it is out, or nothing more can be done. */
+static int take_out(struct backend_kd *b, struct backend_kd_site *s)
+{
+	unsigned was = s->out;
+
+	if (was == OUT_NOT) {
+		s->out = OUT_ASKED;
+		return restore(b, s);
+	}
+	if (was == OUT_WRITTEN || (was == OUT_ASKED && backend_kd_answer(b) && kd_status_ok(b->reply.status)))
+		return 1;
+	if (was == OUT_ASKED)
+		b->fetch.want = b->fetch.have = 0;
+	s->out = OUT_LOOK;
+	return look_under(b, s);
+}
+
 /* 1: none is left to do; 0; -EIO: one could not be put in. */
 static int flush_sites(struct backend_kd *b)
 {
+	int rc;
+
 	for (size_t i = 0; i < BACKEND_KD_SITES; i++) {
 		struct backend_kd_site *s = &b->sites[i];
 
-		if (s->used && !s->wanted && s->handle)
-			return restore(b, s);
+		if (s->used && !s->wanted && (s->handle || s->out) && (rc = take_out(b, s)) <= 0)
+			return rc;
 		if (s->used && !s->wanted)
 			drop_site(b, s);
 	}
@@ -324,6 +359,7 @@ static int flush_sites(struct backend_kd *b)
 		}
 		b->planting = NULL;
 		s->handle = kd_status_ok(b->reply.status) ? b->reply.handle : 0;
+		s->out = OUT_NOT;
 		if (!s->handle) {
 			backend_kd_print(b, "kdgate: the breakpoint at 0x%llx could not be put back: the target refused it\n", (unsigned long long)s->addr);
 			drop_site(b, s);

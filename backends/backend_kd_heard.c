@@ -3,6 +3,19 @@
 
 #include "base/text.h"
 
+bool backend_kd_storms(struct backend_kd *b)
+{
+	enum { MOST = BACKEND_KD_STORM * BACKEND_KD_STORM_MS };
+
+	if (b->now < b->calm_at)
+		return true;
+	if (guard_spend(&b->storm, BACKEND_KD_STORM_MS, MOST, 1, b->now))
+		return false;
+	guard_note(&b->guard, GUARD_FLOOD, "it stops, prompts or asks for files without end: it is slowed down");
+	b->calm_at = b->now + BACKEND_KD_STORM_MS;
+	return true;
+}
+
 /* One thing at a time; what the target waits for is answered when the wire is free. */
 static void promise(struct backend_kd *b, enum kd_type type)
 {

@@ -67,7 +67,11 @@ static int walk_head(struct backend_kd *b)
 
 static int next_entry(struct backend_kd *b)
 {
-	return kd_modules_step(&b->walk, b->module.next) == 1 ? WALK_ENTRY : WALK_END;
+	int rc = kd_modules_step(&b->walk, b->module.next);
+
+	if (rc < 0)
+		guard_note(&b->guard, GUARD_DOCUMENT, "its list of images does not end");
+	return rc == 1 ? WALK_ENTRY : WALK_END;
 }
 
 static int walk_entry(struct backend_kd *b)

@@ -48,6 +48,9 @@ enum {
 	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
 	BACKEND_KD_NOISE_MAX = 64,
 	BACKEND_KD_ASKS = 3,            /* how often a request is made whose answer does not come */
+	BACKEND_KD_STORM = 1024,        /* so often at once a target may stop, prompt or ask for files, by itself: a boot does so hundreds of times */
+	BACKEND_KD_STORM_MS = 20,       /* for each, after that */
+	BACKEND_KD_NOISE_BYTES = 4096,  /* which are no packets, and are not told of */
 	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6,
 };
 
@@ -56,6 +59,7 @@ struct backend_kd_site { /* a software breakpoint */
 	uint64_t addr;
 	uint32_t handle;                /* in the target's table; 0: not in its memory */
 	uint8_t saved[BACKEND_KD_TRAP]; /* what is under it */
+	unsigned out;                   /* how far it is taken out */
 };
 
 struct backend_kd_slot { /* a hardware breakpoint, of every processor */
@@ -99,6 +103,9 @@ struct backend_kd {
 	const char *why;
 	unsigned knocks;
 	bool heard;                     /* anything that is KD */
+	uint64_t noise_told;            /* bytes */
+	struct guard_bucket storm;
+	uint64_t calm_at;               /* a target that storms waits until then */
 
 	/* The request that is out. */
 	struct kd_request asked;
@@ -229,7 +236,7 @@ int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in t
 void backend_kd_unwant_all(struct backend_kd *b);
 void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
 void backend_kd_sites_void(struct backend_kd *b);      /* it booted: none is left */
-void backend_kd_sites_doubt(struct backend_kd *b);     /* it may have booted: what is wanted goes in again, after what is there is out */
+void backend_kd_sites_doubt(struct backend_kd *b);     /* what is in is not known: what is wanted goes in again, after what is there is out */
 bool backend_kd_was_removed(const struct backend_kd *b, uint64_t pc);
 unsigned backend_kd_trap_size(const struct backend_kd *b);
 bool backend_kd_is_trap(const struct backend_kd *b, const uint8_t *bytes);
@@ -257,6 +264,7 @@ int backend_kd_learn(struct backend_kd *b) MUST_USE; /* what it is: 1 known */
 int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
 int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p) MUST_USE;
 int backend_kd_overheard(struct backend_kd *b, struct backend_news *news) MUST_USE; /* 0, or an event with text */
+bool backend_kd_storms(struct backend_kd *b); /* false: what it does by itself may go on now, and is counted; true: not before .calm_at */
 
 /* backend_kd_serve.c */
 int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struct backend_news *news);

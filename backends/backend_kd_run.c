@@ -249,6 +249,15 @@ static int task_run_on(struct backend_kd *b, struct backend_news *news)
 	return rc ? runs(b, BACKEND_MOVED) : 0;
 }
 
+static int task_calm(struct backend_kd *b, struct backend_news *news)
+{
+	(void)news;
+	if (backend_kd_storms(b))
+		return 0;
+	backend_kd_begin(b, BACKEND_KD_LOOK, task_run_on);
+	return (int)BACKEND_MOVED;
+}
+
 int backend_kd_run_on(struct backend_kd *b)
 {
 	b->status = b->st.kind == KD_EXCEPTION && b->alone ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
@@ -256,7 +265,7 @@ int backend_kd_run_on(struct backend_kd *b)
 		b->status = KD_DBG_CONTINUE;
 	b->over = false;
 	b->owner = b->st.processor;
-	backend_kd_begin(b, BACKEND_KD_LOOK, task_run_on);
+	backend_kd_begin(b, BACKEND_KD_LOOK, task_calm);
 	return (int)BACKEND_MOVED;
 }
 

@@ -28,6 +28,8 @@ static int take_report(struct backend_kd *b, const struct kd_packet *p)
 		guard_note(&b->guard, GUARD_STOP, "a state change that makes no sense");
 		return -EBADMSG;
 	}
+	if (b->st.processors > most)
+		guard_note(&b->guard, GUARD_STOP, "it says that it has %u processors: %u are shown", b->st.processors, most);
 	if (b->st.processors > b->processors)
 		b->processors = b->st.processors < most ? b->st.processors : most;
 	if (kd_prints_end(&b->prints) & KD_NOTICE_BUGCHECK)
@@ -316,6 +318,8 @@ int backend_kd_task_look(struct backend_kd *b, struct backend_news *news)
 {
 	int rc = b->restarted ? learn_again(b) : 1;
 
+	if (rc > 0 && !b->judged && b->st.kind == KD_LOAD_SYMBOLS && backend_kd_storms(b))
+		return 0;
 	if (rc <= 0)
 		return rc;
 	rc = b->judged ? 1 : decide(b);

@@ -97,6 +97,7 @@ static void taken(struct kd_wire *w)
 {
 	w->tx = rules[w->dialect].next(w->tx);
 	w->last.sync = false;
+	w->resets = 0;
 	forget(w);
 }
 
@@ -149,6 +150,7 @@ static bool like_last(const struct kd_wire *w)
 static int com_accept(struct kd_wire *w)
 {
 	w->met = true;
+	w->resets = 0;
 	w->rx = com_next(w->p.id & ~COM_SYNC);
 	w->last.hash = hash_of(w->p.payload);
 	w->last.len = w->p.payload.len;
@@ -223,6 +225,7 @@ static int net_data(struct kd_wire *w, uint64_t now)
 	if (w->met && !net_older(w->rx, w->p.id))
 		return on_duplicate(w);
 	w->met = true;
+	w->resets = 0;
 	w->rx = w->p.id;
 	return KD_WIRE_DATA;
 }
@@ -268,6 +271,8 @@ static int on_reset(struct kd_wire *w, uint64_t now)
 	w->resetting = false;
 	w->reset = !answer;
 	w->restarts += !answer;
+	if (++w->resets > KD_WIRE_RESETS)
+		return broken(w, -EPROTO, "it resets the line again and again");
 	return answer ? KD_WIRE_RESET_DONE : KD_WIRE_RESTARTED;
 }
 

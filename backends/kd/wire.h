@@ -28,6 +28,7 @@ enum kd_wire_event {
 };
 
 enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_BADS = 24 /* damaged packets, with no good one between */,
+       KD_WIRE_RESETS = 24 /* of the peer's, with nothing taken between, either way */,
        KD_WIRE_FRAME_MS = 1000, KD_WIRE_BYTE_MS = 2, /* a packet may take that long to come, and so much more for each of its bytes */
        KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */ };
 
@@ -49,7 +50,7 @@ struct kd_wire {
 	/* Its own. */
 	struct kd_framer framer;
 	uint64_t framed;     /* what is coming began then; NEVER: nothing */
-	unsigned bads;
+	unsigned bads, resets;
 	bool met;            /* a data packet was taken in this stream */
 	uint32_t rx;         /* COM: the id that comes next; NET: the last id taken */
 	struct { uint64_t hash; size_t len; uint16_t type; bool sync; } last; /* data packet that was taken */
