@@ -30,7 +30,7 @@ static void status(struct target *k)
 	for (size_t i = 0; i < sizeof k->asked / sizeof *k->asked; i++)
 		requests += k->asked[i];
 	say("status stopped=%d processor=%u present=%d pending=%d joined=%d breakpoints=%u boots=%u base=%llx sent=%lu requests=%lu waiting=%zu", k->stopped,
-	    k->serving, k->present, k->pending, transport_joined(&k->link), breaks, k->boots,
+	    k->serving, k->present, k->pending, host_joined(k), breaks, k->boots,
 	    (unsigned long long)(k->guest ? guest_image(k->guest, false, NULL) : 0), k->sent, requests, k->lines_n);
 }
 
@@ -53,6 +53,16 @@ static void symbol(struct target *k, const char *name)
 	say("symbol %s %llx", name, (unsigned long long)(k->guest ? guest_symbol(k->guest, name) : 0));
 }
 
+static void net_line(struct target *k, const char *line)
+{
+	char text[512];
+
+	if (strcmp(line, "rebind") == 0 && net_rebind(&k->net) < 0)
+		say("no other port");
+	net_tell(&k->net, text, sizeof text);
+	say("%s", text);
+}
+
 void control_urgent(struct target *k, const char *line)
 {
 	if (strcmp(line, "quit") == 0)
@@ -63,6 +73,8 @@ void control_urgent(struct target *k, const char *line)
 		status(k);
 	else if (strcmp(line, "count") == 0)
 		counts(k);
+	else if (k->net.on && (strcmp(line, "net") == 0 || strcmp(line, "rebind") == 0))
+		net_line(k, line);
 	else if (strncmp(line, "symbol ", 7) == 0)
 		symbol(k, line + 7);
 	else if (k->lines_n == KD_LINES)

@@ -1,12 +1,15 @@
 /* kdtarget.c - a Windows machine to debug: a kernel image that this processor runs, and in front of it KD as Windows or ReactOS speak it.
  *
- *	kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty  [--arch amd64|i386] [--processors N] [--image DIR] [--base ADDR]
+ *	kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty | --kdnet HOST:PORT --key KEY  [--arch amd64|i386] [--processors N] [--image DIR] [--base ADDR]
  *	         [--profile windows|reactos] [--quirk NAME]... [--without NAME]... [--boot] [--timeout-ms N] [--retries N]
  *	         [--log FILE] [--log-hex] [--play RECORDING]      kdtarget --quirks
+ *	with --kdnet: [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT] [--dup PERCENT] [--reorder PERCENT] [--seed N]
  *
  * Without --boot it has booted without a debugger, and runs. With it, it waits for a host, then tells all from its first instruction on.
  * Lines on standard input: print [TEXT], prints N, prompt [TEXT], int3, fault av|write|div|ill [unhandled], load, unload, command, spin [N],
- * bugcheck [CODE], reboot; processor N: who does the next ones. At once, even while it stands: reset, status, count, symbol NAME, quit. */
+ * bugcheck [CODE], reboot; processor N: who does the next ones. At once, even while it stands: reset, status, count, symbol NAME, quit;
+ * with --kdnet: net (counts), rebind (another source port). */
+#include "tests/sim/kdtarget/line.h"
 #include "tests/sim/kdtarget/target.h"
 
 #include <errno.h>
@@ -141,7 +144,6 @@ static int boot(struct target *k, uint64_t base)
 	memset(k->breaks, 0, sizeof k->breaks);
 	k->driver_told = k->stepped = k->pending = false;
 	context_boot(k);
-	line_restart(k);
 	say("booted at %llx", (unsigned long long)guest_image(k->guest, false, NULL));
 	k->present = k->boot || k->boots > 1;
 	if (k->boots > 1)
@@ -162,6 +164,7 @@ static int live(struct target *k, uint64_t base)
 		run(k);
 		guest_destroy(k->guest);
 		k->guest = NULL;
+		line_restart(k);
 		k->stopped = false;
 	}
 	return 0;
@@ -169,7 +172,7 @@ static int live(struct target *k, uint64_t base)
 
 static void wait_for_a_host(struct target *k)
 {
-	while (k->boot && !k->quit && !transport_joined(&k->link))
+	while (k->boot && !k->quit && !host_joined(k))
 		wait_for(k, 100);
 }
 
@@ -177,9 +180,11 @@ static void wait_for_a_host(struct target *k)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty  [--arch amd64|i386] [--processors N] [--image DIR]\n"
-			"                [--base ADDR] [--profile windows|reactos] [--quirk NAME]... [--without NAME]... [--boot] [--timeout-ms N]\n"
-			"                [--retries N] [--log FILE] [--log-hex] [--play RECORDING]\n"
+	fprintf(stderr, "usage: kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty | --kdnet HOST:PORT --key KEY\n"
+			"                [--arch amd64|i386] [--processors N] [--image DIR] [--base ADDR] [--profile windows|reactos] [--quirk NAME]...\n"
+			"                [--without NAME]... [--boot] [--timeout-ms N] [--retries N] [--log FILE] [--log-hex] [--play RECORDING]\n"
+			"                with --kdnet: [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT] [--dup PERCENT]\n"
+			"                [--reorder PERCENT] [--seed N]\n"
 			"       kdtarget --quirks\n");
 	return 2;
 }
@@ -211,9 +216,40 @@ static int set_arch(struct target *k, const char *name)
 	return strcmp(name, "i386") == 0 || strcmp(name, "amd64") == 0 ? 0 : -1;
 }
 
+static int set_kdnet(struct target *k, const char *where)
+{
+	k->net.on = true;
+	k->way = &line_kdnet;
+	k->quirks |= UINT64_C(1) << QUIRK_READ_CAP;
+	k->timeout_ms = NET_RETRY_MS;
+	snprintf(k->link.name, sizeof k->link.name, "kdnet:%.100s", where);
+	return transport_address(where, &k->net.host);
+}
+
+static int set_percent(unsigned *percent, uint64_t number)
+{
+	*percent = (unsigned)number;
+	return number <= 100 ? 0 : -1;
+}
+
+static int take_net_option(struct net *n, int c, uint64_t number)
+{
+	switch (c) {
+	case 'k': return seal_key(&n->keys, optarg);
+	case 'o': n->own.sin_port = htons((uint16_t)number); return number <= UINT16_MAX ? 0 : -1;
+	case 'v': n->version = (uint8_t)number; return number <= UINT8_MAX ? 0 : -1;
+	case 'm': n->poke_ms = (unsigned)number; return number > 0 && number <= NET_POKE_MS * 10 ? 0 : -1;
+	case 's': n->seed = number; return 0;
+	case 'L': return set_percent(&n->in.loss, number) | set_percent(&n->out.loss, number);
+	case 'D': return set_percent(&n->in.dup, number) | set_percent(&n->out.dup, number);
+	case 'O': return set_percent(&n->in.reorder, number) | set_percent(&n->out.reorder, number);
+	}
+	return -1;
+}
+
 static int take_option(struct target *k, struct options *o, int c)
 {
-	static const char letters[] = "pPhRb";
+	static const char letters[] = "phRbovmsLDO";
 	uint64_t number = strchr(letters, c) && optarg ? strtoull(optarg, NULL, 0) : 0;
 
 	switch (c) {
@@ -233,11 +269,25 @@ static int take_option(struct target *k, struct options *o, int c)
 	case 'h': k->timeout_ms = (unsigned)number; return 0;
 	case 'R': k->retries = (unsigned)number; return 0;
 	case 'b': o->base = number; return 0;
+	case 'K': return set_kdnet(k, optarg);
 	}
-	return -1;
+	return take_net_option(&k->net, c, number);
 }
 
-/* --profile is the first to be read: the others change it. */
+/* --profile, then --kdnet: the others change them. */
+static int turn_of(int c)
+{
+	return c == 'f' ? 0 : c == 'K' ? 1 : 2;
+}
+
+/* A key must have been given: it is all zeros before. */
+static bool told_enough(const struct target *k)
+{
+	static const uint8_t none[SEAL_KEY];
+
+	return *k->link.name && (!k->net.on || memcmp(k->net.keys.mac, none, SEAL_KEY) != 0);
+}
+
 static int read_options(struct target *k, struct options *o, int argc, char **argv)
 {
 	static const struct option all[] = {
@@ -246,17 +296,20 @@ static int read_options(struct target *k, struct options *o, int argc, char **ar
 		{ "base", required_argument, NULL, 'b' }, { "profile", required_argument, NULL, 'f' }, { "quirk", required_argument, NULL, 'q' },
 		{ "without", required_argument, NULL, 'w' }, { "boot", no_argument, NULL, 'B' }, { "timeout-ms", required_argument, NULL, 'h' },
 		{ "retries", required_argument, NULL, 'R' }, { "log", required_argument, NULL, 'l' }, { "log-hex", no_argument, NULL, 'x' },
-		{ "play", required_argument, NULL, 'Y' }, { NULL, 0, NULL, 0 },
+		{ "play", required_argument, NULL, 'Y' }, { "kdnet", required_argument, NULL, 'K' }, { "key", required_argument, NULL, 'k' },
+		{ "own-port", required_argument, NULL, 'o' }, { "kdnet-version", required_argument, NULL, 'v' }, { "poke-ms", required_argument, NULL, 'm' },
+		{ "loss", required_argument, NULL, 'L' }, { "dup", required_argument, NULL, 'D' }, { "reorder", required_argument, NULL, 'O' },
+		{ "seed", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass < 3; pass++) {
 		optind = 1;
 		while ((c = getopt_long(argc, argv, "", all, NULL)) != -1)
-			if (c == '?' || ((c == 'f') == (pass == 0) && take_option(k, o, c) < 0))
+			if (c == '?' || (turn_of(c) == pass && take_option(k, o, c) < 0))
 				return -1;
 	}
-	return *k->link.name && optind == argc ? 0 : -1;
+	return told_enough(k) && optind == argc ? 0 : -1;
 }
 
 static int open_log(struct target *k, const char *file)
@@ -286,6 +339,7 @@ static void find_image(struct target *k, struct options *o)
 
 static int start(struct target *k, struct options *o)
 {
+	line_restart(k);
 	if (o->play)
 		return replay_run(k, o->play);
 	find_image(k, o);
@@ -301,6 +355,9 @@ int main(int argc, char **argv)
 	int rc;
 
 	k->setup.processors = 1;
+	k->way = &line_serial;
+	k->net.version = NET_VERSION;
+	k->net.poke_ms = NET_POKE_MS;
 	k->link.fd = k->link.listener = -1;
 	if (argc == 2 && strcmp(argv[1], "--quirks") == 0) {
 		quirks_print();
@@ -308,15 +365,16 @@ int main(int argc, char **argv)
 	}
 	if (set_profile(k, "windows") < 0 || read_options(k, &o, argc, argv) < 0)
 		return usage();
-	if (open_log(k, o.log) < 0) {
+	if (open_log(k, o.log) < 0 || (k->net.on && net_open(&k->net) < 0)) {
 		perror("kdtarget");
 		return 1;
 	}
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	say("listening on %s", k->link.name);
+	say("%s %s", k->net.on ? "dialling" : "listening on", k->link.name);
 	rc = start(k, &o);
 	transport_close(&k->link);
+	net_close(&k->net);
 	return rc;
 }

@@ -36,11 +36,15 @@ kdimages: $(KDIMAGES)
 KDGUEST_C = $(addprefix $(KDTARGET)/,guest.c guest_child.c guest_pe.c guest_regs.c guest_trap.c)
 $(BUILD)/$(KDTARGET)/guest_test: $(KDGUEST_C:%.c=$(BUILD)/san/%.o) | $(KDIMAGES)
 
+# Its datagrams, closed and opened.
+$(BUILD)/$(KDTARGET)/net_seal_test: $(BUILD)/san/$(KDTARGET)/net_seal.o
+$(BUILD)/$(KDTARGET)/net_seal_test: LIBS += -lcrypto
+
 # The program: what speaks KD is every other source beside them.
 KDTARGET_C = $(sort $(KDGUEST_C) $(filter-out %_test.c,$(wildcard $(KDTARGET)/*.c)))
 $(BUILD)/$(KDTARGET)/kdtarget: $(KDTARGET_C) $(wildcard $(KDTARGET)/*.h) | $(KDIMAGES)
 	@mkdir -p $(@D)
-	$(CC) $(SIMFLAGS) $(filter %.c,$^) -o $@
+	$(CC) $(SIMFLAGS) $(filter %.c,$^) -lcrypto -o $@
 
 kdtarget: $(BUILD)/$(KDTARGET)/kdtarget
 

@@ -140,8 +140,7 @@ int replay_run(struct target *k, const char *file)
 		say("no recording: %s", file);
 		return 1;
 	}
-	line_restart(k);
-	while (!over(k) && !transport_joined(&k->link))
+	while (!over(k) && !host_joined(k))
 		wait_for(k, 100);
 	while (!over(k) && p.at < p.r.n)
 		step(&p);

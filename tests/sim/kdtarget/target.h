@@ -7,6 +7,7 @@
 
 #include "tests/sim/kdtarget/bytes.h"
 #include "tests/sim/kdtarget/guest.h"
+#include "tests/sim/kdtarget/net.h"
 #include "tests/sim/kdtarget/quirks.h"
 #include "tests/sim/kdtarget/transport.h"
 
@@ -20,6 +21,8 @@ enum kd_state { KD_EXCEPTION = 0x3030, KD_LOAD_SYMBOLS = 0x3031, KD_COMMAND_STRI
 enum kd_status { KD_SUCCESS = 0, KD_UNSUCCESSFUL = 0xc0000001u };
 enum kd_code { KD_BREAKPOINT = 0x80000003u, KD_SINGLE_STEP = 0x80000004u, KD_WAKE = 0x80000007u };
 enum kd_flag { KD_TF = 0x100, KD_RF = 0x10000 };
+
+struct line_way;
 
 struct packet {
 	unsigned type;
@@ -65,7 +68,9 @@ struct target {
 	uint64_t quirks;
 	unsigned timeout_ms, retries;
 	bool boot;
+	const struct line_way *way;
 	struct transport link;
+	struct net net; /* in its place, if it is on */
 	struct guest *guest;
 	FILE *log;
 	bool log_hex;
@@ -116,6 +121,7 @@ void note_packet(struct target *k, char way, unsigned type, uint32_t id, const u
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* wait.c */
+bool host_joined(const struct target *k);    /* somebody is there */
 void wait_for(struct target *k, int ms);     /* for anything, at most that long */
 int wait_byte(struct target *k, unsigned ms); /* from the host; -1: none came, or it is over */
 void wait_quietly(struct target *k, unsigned ms); /* the host is not heard: what it says is lost */
@@ -126,7 +132,7 @@ static inline bool over(const struct target *k)
 
 /* kd_line.c */
 enum line { LINE_OK, LINE_TIMEOUT, LINE_AGAIN, LINE_GONE, LINE_OVER };
-void line_restart(struct target *k);
+void line_restart(struct target *k);                                                 /* the machine starts anew */
 enum line line_send(struct target *k, unsigned type, const uint8_t *body, size_t n); /* OK; GONE: nobody acknowledged; OVER */
 enum line line_receive(struct target *k, unsigned type);                             /* into k->in. AGAIN: the peer wants the last packet again */
 bool line_broken(struct target *k);                                                  /* while it runs, once a tick: a break-in came */

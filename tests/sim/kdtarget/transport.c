@@ -34,7 +34,7 @@ int transport_unix(struct transport *t, const char *path)
 	return fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 4) < 0 ? -1 : 0;
 }
 
-static int tcp_address(const char *where, struct sockaddr_in *a)
+int transport_address(const char *where, struct sockaddr_in *a)
 {
 	const char *colon = strrchr(where, ':');
 	char host[64];
@@ -54,7 +54,7 @@ int transport_tcp(struct transport *t, const char *where)
 	char host[INET_ADDRSTRLEN];
 
 	start(t, fd, -1);
-	if (fd < 0 || tcp_address(where, &a) < 0)
+	if (fd < 0 || transport_address(where, &a) < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

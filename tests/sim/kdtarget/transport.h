@@ -2,6 +2,7 @@
 #ifndef SIM_KDTARGET_TRANSPORT_H
 #define SIM_KDTARGET_TRANSPORT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ struct transport {
 int transport_unix(struct transport *t, const char *path); /* 0; -1 and errno; so are the others */
 int transport_tcp(struct transport *t, const char *where);
 int transport_pty(struct transport *t);
+int transport_address(const char *where, struct sockaddr_in *a); /* HOST:PORT */
 void transport_close(struct transport *t);
 
 bool transport_joined(const struct transport *t); /* somebody is there */

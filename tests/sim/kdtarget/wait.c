@@ -26,26 +26,61 @@ static void take_input(struct target *k)
 	}
 }
 
-/* The guest is looked at only where it runs: who stopped it waits for the host. */
-void wait_for(struct target *k, int ms)
+bool host_joined(const struct target *k)
+{
+	return k->net.on ? k->net.joined : transport_joined(&k->link);
+}
+
+/* --- the host's line */
+
+static int watch(const struct target *k)
+{
+	return k->net.on ? k->net.fd : transport_watch(&k->link);
+}
+
+/* Nothing tells that a pseudo-terminal was opened; and a target on KDNET pokes in time, whatever it waits for. */
+static int at_most(const struct target *k, int ms)
+{
+	int most = k->net.on ? net_due_in(&k->net, now_ms()) : watch(k) < 0 ? KD_TICK_MS : ms;
+
+	return ms < 0 || most < ms ? most : ms;
+}
+
+static void fill(struct target *k)
+{
+	if (k->net.on)
+		net_fill(&k->net, now_ms());
+	else
+		transport_fill(&k->link);
+}
+
+static void look(struct target *k, int ms)
 {
 	struct pollfd fds[] = {
 		{ .fd = k->input_ended ? -1 : STDIN_FILENO, .events = POLLIN },
-		{ .fd = transport_watch(&k->link), .events = POLLIN },
+		{ .fd = watch(k), .events = POLLIN },
 		{ .fd = k->guest && guest_runs(k->guest) ? guest_fd(k->guest) : -1, .events = POLLIN },
 	};
-	bool joined = transport_joined(&k->link);
 
-	if (fds[1].fd < 0 && (ms < 0 || ms > KD_TICK_MS)) /* nothing tells that a pseudo-terminal was opened */
-		ms = KD_TICK_MS;
-	if (poll(fds, 3, ms) <= 0)
+	if (poll(fds, 3, at_most(k, ms)) <= 0)
 		return;
 	if (fds[0].revents)
 		take_input(k);
 	if (fds[1].revents)
-		transport_fill(&k->link);
-	if (joined != transport_joined(&k->link))
-		note(k, joined ? "the host left" : "a host came");
+		fill(k);
+}
+
+/* The guest is looked at only where it runs: who stopped it waits for the host. */
+void wait_for(struct target *k, int ms)
+{
+	bool joined = host_joined(k);
+	unsigned long sessions = k->net.sessions;
+
+	look(k, ms);
+	if (k->net.on)
+		net_tick(&k->net, now_ms());
+	if (joined != host_joined(k) || sessions != k->net.sessions)
+		note(k, host_joined(k) ? "a host came" : "the host left");
 }
 
 int wait_byte(struct target *k, unsigned ms)
@@ -64,7 +99,7 @@ void wait_quietly(struct target *k, unsigned ms)
 
 	while ((now = now_ms()) < end && !k->quit) {
 		wait_for(k, (int)(end - now));
-		while (transport_take(&k->link) >= 0)
+		while (k->net.on ? net_take(&k->net) != NULL : transport_take(&k->link) >= 0)
 			;
 	}
 }
