@@ -74,6 +74,7 @@ struct backend {
  * stop the kernel where the line cannot carry a BREAK, and borrowed; NULL: nothing is. */
 struct backend *backend_rsp_new(struct link *stack);
 struct backend *backend_kgdb_new(struct link *stack, struct link *console, const char *to_break);
-struct backend *backend_kd_new(struct link *stack); /* Windows, KD over a stream */
+struct backend *backend_kd_new(struct link *stack);    /* Windows, KD over a stream */
+struct backend *backend_kdnet_new(struct link *stack); /* the same over link_kdnet_open */
 
 #endif

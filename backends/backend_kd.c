@@ -62,6 +62,8 @@ static int hear_manipulate(struct backend_kd *b, const struct kd_packet *p)
 
 static int hear_state(struct backend_kd *b, const struct kd_packet *p)
 {
+	if (backend_kd_syncs(b))
+		return BACKEND_MOVED;
 	return b->state == BACKEND_KD_KNOCK ? backend_kd_hear_knocking(b, p) : backend_kd_hear_state(b, p);
 }
 
@@ -133,6 +135,8 @@ static int listen(struct backend_kd *b, uint64_t now)
 		rc = link_recv(b->link, &b->in, now);
 		if (rc <= 0)
 			return rc;
+		if (!b->in.len)
+			return backend_kd_join(b, now);
 	}
 	ev = kd_wire_take(&b->wire, &b->in, &p, now);
 	note_noise(b);
@@ -312,7 +316,7 @@ static const struct backend_ops kd_ops = {
 	.guard = kd_guard, .why = kd_why, .ready = kd_ready, .wait = kd_wait, .destroy = kd_destroy,
 };
 
-static bool allocate(struct backend_kd *b)
+static bool allocate(struct backend_kd *b, enum kd_dialect d)
 {
 	enum { LINE = 8192, OUT = 2 * KD_FRAME_MAX, MAP = 1024, DOC = 262144, KDBG = 1024 };
 	const struct {
@@ -330,10 +334,10 @@ static bool allocate(struct backend_kd *b)
 			return false;
 	b->cpus = calloc(BACKEND_KD_CPUS, sizeof *b->cpus);
 	b->images = calloc(BACKEND_KD_IMAGES, sizeof *b->images);
-	return b->cpus && b->images && kd_wire_init(&b->wire, KD_WIRE_COM) == 0 && tdesc_init(&b->tdesc) == 0;
+	return b->cpus && b->images && kd_wire_init(&b->wire, d) == 0 && tdesc_init(&b->tdesc) == 0;
 }
 
-struct backend *backend_kd_new(struct link *stack)
+static struct backend *new_of(struct link *stack, enum kd_dialect d)
 {
 	struct backend_kd *b = calloc(1, sizeof *b);
 
@@ -342,10 +346,20 @@ struct backend *backend_kd_new(struct link *stack)
 	b->base.ops = &kd_ops;
 	b->state = BACKEND_KD_KNOCK;
 	guard_init(&b->guard);
-	if (!allocate(b)) {
+	if (!allocate(b, d)) {
 		kd_destroy(&b->base);
 		return NULL;
 	}
 	b->link = stack;
 	return &b->base;
+}
+
+struct backend *backend_kd_new(struct link *stack)
+{
+	return new_of(stack, KD_WIRE_COM);
+}
+
+struct backend *backend_kdnet_new(struct link *stack)
+{
+	return new_of(stack, KD_WIRE_NET);
 }

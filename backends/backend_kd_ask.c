@@ -85,6 +85,17 @@ static int flush_out(struct backend_kd *b, uint64_t now)
 	return b->out.len < before;
 }
 
+int backend_kd_push_each(struct backend_kd *b, uint64_t now)
+{
+	int moved = 0, rc = flush_out(b, now);
+
+	while (rc >= 0 && !b->out.len && kd_wire_next(&b->wire, &b->out, now) == 1) {
+		moved = 1;
+		rc = flush_out(b, now);
+	}
+	return rc < 0 ? rc : moved | rc;
+}
+
 /* What the target waits for goes before what we want of it. */
 int backend_kd_push(struct backend_kd *b, uint64_t now)
 {
@@ -92,6 +103,10 @@ int backend_kd_push(struct backend_kd *b, uint64_t now)
 
 	if (kd_wire_idle(&b->wire) && (send_promise(b) || send_request(b, now)))
 		moved = 1;
+	if (backend_kd_is_net(b)) {
+		rc = backend_kd_push_each(b, now);
+		return rc < 0 ? rc : moved | rc;
+	}
 	if (b->out.off)
 		buf_pack(&b->out);
 	while ((rc = kd_wire_next(&b->wire, &b->out, now)) == 1)

@@ -16,6 +16,8 @@ int backend_kd_knock(struct backend_kd *b, uint64_t now)
 
 	if (now < b->deadline)
 		return 0;
+	if (backend_kd_is_net(b) && !b->joined)
+		return backend_kd_await(b, now);
 	if (b->knocks >= KNOCKS_MAX)
 		return backend_kd_fails(b, b->heard ? deaf : silent);
 	if (b->knocks++ % 2 == 0)
@@ -66,7 +68,7 @@ static int take_version(struct backend_kd *b)
 	b->info.can = RSP_CAN_VCONT | RSP_CAN_TDESC | RSP_CAN_MEMORY_MAP | RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_LIBRARIES;
 	b->info.tdesc = &b->tdesc;
 	b->info.memory_map = buf_span(&b->map);
-	b->info.read_max = KD_DATA_MAX;
+	b->info.read_max = backend_kd_is_net(b) ? KD_NET_READ_MAX : KD_DATA_MAX;
 	b->info.one_memory = true;
 	b->info.exceptions = true;
 	return 0;

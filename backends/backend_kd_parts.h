@@ -1,7 +1,7 @@
 /* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a
  * target is met and left (backend_kd_meet.c), requests and what is known from their answers (backend_kd_ask.c), what clients ask
  * (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it stopped (backend_kd_stop.c), what it
- * says by itself (backend_kd_heard.c), its images (backend_kd_modules.c), monitor commands (backend_kd_monitor.c). */
+ * says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images (backend_kd_modules.c), monitor commands (backend_kd_monitor.c). */
 #ifndef BACKENDS_BACKEND_KD_PARTS_H
 #define BACKENDS_BACKEND_KD_PARTS_H
 
@@ -103,6 +103,7 @@ struct backend_kd {
 	const char *why;
 	unsigned knocks;
 	bool heard;                     /* anything that is KD */
+	bool joined, unsynced;          /* KDNET: a session has begun; and has brought no state change yet */
 	uint64_t noise_told;            /* bytes */
 	struct guard_bucket storm;
 	uint64_t calm_at;               /* a target that storms waits until then */
@@ -259,6 +260,13 @@ int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news) MUST_U
 int backend_kd_knock(struct backend_kd *b, uint64_t now) MUST_USE;
 int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_learn(struct backend_kd *b) MUST_USE; /* what it is: 1 known */
+
+/* backend_kd_net.c */
+bool backend_kd_is_net(const struct backend_kd *b);
+int backend_kd_await(struct backend_kd *b, uint64_t now) MUST_USE; /* as knock, before there is a session */
+int backend_kd_join(struct backend_kd *b, uint64_t now) MUST_USE;  /* one has begun: an event */
+bool backend_kd_syncs(struct backend_kd *b);                       /* a state change comes again: the first of a session */
+int backend_kd_push_each(struct backend_kd *b, uint64_t now) MUST_USE; /* as push, of what the wire has: each packet by itself */
 
 /* backend_kd_heard.c */
 int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p) MUST_USE;

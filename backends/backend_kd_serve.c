@@ -168,11 +168,11 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 /* Page by page: a write that fails in the middle has not happened beyond a page. */
 static size_t write_size(const struct backend_kd *b)
 {
-	enum { PAGE = 4096, MOST = 2048 };
-	size_t left = b->cmd.data.len - b->at, page = PAGE - (size_t)((b->cmd.addr + b->at) % PAGE);
+	enum { PAGE = 4096, MOST = 2048, NET_MOST = 1024 /* within an Ethernet frame */ };
+	size_t left = b->cmd.data.len - b->at, page = PAGE - (size_t)((b->cmd.addr + b->at) % PAGE), most = backend_kd_is_net(b) ? NET_MOST : MOST;
 
 	left = left < page ? left : page;
-	return left < MOST ? left : MOST;
+	return left < most ? left : most;
 }
 
 static int write_memory(struct backend_kd *b, struct backend_news *news)

@@ -1,0 +1,48 @@
+/* backend_kd_net.c - what KDNET has that a serial line has not: sessions that begin, and packets that are datagrams. */
+#include "backends/backend_kd_parts.h"
+
+enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 300 /* a target that has something to say, says it again */ };
+
+/* It dials us; until then there is nothing to say, and nobody to say it to. */
+int backend_kd_await(struct backend_kd *b, uint64_t now)
+{
+	if (b->deadline) {
+		b->why = link_why(b->link);
+		return backend_kd_fails(b, b->why ? b->why : "the target has not asked for a debugger");
+	}
+	b->deadline = now + AWAIT_MS;
+	return 1;
+}
+
+/* As WinDbg: a RESEND for one that has something to say; after a while a break-in for one that runs. */
+int backend_kd_join(struct backend_kd *b, uint64_t now)
+{
+	kd_wire_restart(&b->wire);
+	kd_wire_ask(&b->wire);
+	buf_reset(&b->out, 0);
+	b->unsynced = b->joined = true;
+	b->heard = b->restarted = true;
+	backend_kd_void_request(b);
+	if (b->state == BACKEND_KD_KNOCK) {
+		b->knocks = 1;
+		b->deadline = now + LISTEN_MS;
+	}
+	return BACKEND_MOVED;
+}
+
+/* A target that was not restarted goes on counting our packets from the session before: a RESET tells it where they begin. It says once
+ * more then how it stands. */
+bool backend_kd_syncs(struct backend_kd *b)
+{
+	bool was = b->unsynced;
+
+	if (was)
+		kd_wire_reset(&b->wire);
+	b->unsynced = false;
+	return was;
+}
+
+bool backend_kd_is_net(const struct backend_kd *b)
+{
+	return b->wire.dialect == KD_WIRE_NET;
+}
