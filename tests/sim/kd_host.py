@@ -52,14 +52,14 @@ class Target:
 
     def __init__(self, arch="amd64", carrier="unix", **options):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="kdgate-kd-"))
-        where = {"unix": ["--listen-unix", str(self.dir / "kd")], "tcp": ["--listen-tcp", "127.0.0.1:0"], "pty": ["--pty"]}[carrier]
+        where = {"unix": ["--listen-unix", str(self.dir / "kd")], "tcp": ["--listen-tcp", "127.0.0.1:0"], "pty": ["--pty"], "kdnet": []}[carrier]
         words = [str(PROGRAM), *where, "--arch", arch, "--log", str(self.dir / "log"), "--log-hex"]
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
                 words += [f"--{name.replace('_', '-')}"] + ([] if one is True else [str(one)])
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.lines, self.partial = [], b""
-        self.address = self.until(r"listening on (\S+)")[1]
+        self.address = self.until(r"(?:listening on|dialling) (\S+)")[1]
 
     def until(self, pattern, seconds=20):
         """The first line of standard output, from here on, that has it."""

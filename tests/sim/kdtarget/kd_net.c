@@ -107,34 +107,31 @@ static enum line on_body(struct target *k, unsigned wanted, const struct net_bod
 	return LINE_TIMEOUT;
 }
 
-static const struct net_body *wait_body(struct target *k)
+static const struct net_body *wait_body(struct target *k, bool until_renewed)
 {
 	uint64_t end = now_ms() + k->timeout_ms, now;
 	const struct net_body *b;
 
-	while (!(b = net_take(&k->net)) && !k->net.renewed && !over(k) && (now = now_ms()) < end)
+	while (!(b = net_take(&k->net)) && !(until_renewed && k->net.renewed) && !over(k) && (now = now_ms()) < end)
 		wait_for(k, (int)(end - now));
 	return b;
 }
 
-/* Who was waiting to be heard begins again when there is a host. */
+/* Who waits to be heard says it again at once when there is a new session. */
 static enum line receive(struct target *k, unsigned type)
 {
-	enum line got = LINE_TIMEOUT;
+	enum line got;
 
-	while (got == LINE_TIMEOUT) {
-		const struct net_body *b = wait_body(k);
-		bool renewed = net_renewed(&k->net);
+	k->net.renewed = false;
+	do {
+		const struct net_body *b = wait_body(k, type == KD_ACK);
 
 		if (over(k))
 			return LINE_OVER;
-		if (renewed && !b && type == KD_ACK)
-			return LINE_AGAIN;
-		if (!b && !renewed)
-			return LINE_TIMEOUT;
-		if (b)
-			got = on_body(k, type, b);
-	}
+		if (!b)
+			return type == KD_ACK && k->net.renewed ? LINE_AGAIN : LINE_TIMEOUT;
+		got = on_body(k, type, b);
+	} while (got == LINE_TIMEOUT);
 	return got;
 }
 

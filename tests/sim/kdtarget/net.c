@@ -263,14 +263,6 @@ const struct net_body *net_take(struct net *n)
 	return b;
 }
 
-bool net_renewed(struct net *n)
-{
-	bool renewed = n->renewed;
-
-	n->renewed = false;
-	return renewed;
-}
-
 void net_send(struct net *n, const void *body, size_t len, uint64_t now)
 {
 	if (n->joined)

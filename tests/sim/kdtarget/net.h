@@ -6,7 +6,7 @@
 
 #include "tests/sim/kdtarget/net_faults.h"
 
-enum { NET_VERSION = 5, NET_POKE_MS = 3000, NET_RETRY_MS = 500, NET_PORT_LEAST = 1, NET_NONCE = 32, NET_RECENT = 4, NET_BODY = 4016, NET_QUEUE = 64 };
+enum { NET_VERSION = 5, NET_POKE_MS = 3000, NET_RETRY_MS = 500, NET_NONCE = 32, NET_RECENT = 4, NET_BODY = 4016, NET_QUEUE = 64 };
 enum net_drop { NET_BAD_SHAPE, NET_BAD_TAG, NET_BAD_VERSION, NET_NOT_OF_HOST, NET_OLD, NET_NO_ANSWER, NET_TOO_MANY, NET_DROPS };
 
 struct net_body {
@@ -24,7 +24,7 @@ struct net {
 	struct seal_keys keys;
 
 	int fd;
-	bool joined, renewed;
+	bool joined, renewed; /* renewed: it stays until somebody clears it */
 	uint8_t nonce[NET_NONCE], recent[NET_RECENT][NET_NONCE];
 	uint64_t poke_sequence, sent_sequence, heard_sequence, next_poke;
 	unsigned long pokes, sessions, asked, heard, drops[NET_DROPS];
@@ -40,7 +40,6 @@ int net_due_in(const struct net *n, uint64_t now);         /* ms until net_tick 
 void net_tick(struct net *n, uint64_t now);
 void net_fill(struct net *n, uint64_t now);                /* takes in what came */
 const struct net_body *net_take(struct net *n);            /* the next body of the data channel, good until the next net_fill; NULL: none */
-bool net_renewed(struct net *n);                           /* once for each session */
 void net_send(struct net *n, const void *body, size_t len, uint64_t now); /* lost when there is no session */
 void net_tell(const struct net *n, char *text, size_t room);              /* its counts, in words */
 
