@@ -67,6 +67,7 @@ void config_fini(struct config *c)
 {
 	for (size_t i = 0; i < c->policies_n; i++)
 		policy_fini(&c->policies[i]);
+	config_keys_drop(c);
 	free(c->policies);
 	free(c->targets);
 	*c = (struct config){ 0 };

@@ -11,17 +11,17 @@
 
 enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512, CONFIG_BREAK = 128 };
 
-enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217 };
+enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217, ADDR_KDNET };
 
 struct addr {
 	enum addr_kind kind;
-	char host[128], port[16]; /* TCP UDP TELNET RFC2217; host without brackets */
+	char host[128], port[16]; /* TCP UDP TELNET RFC2217 KDNET; host without brackets */
 	char path[108];           /* UNIX SERIAL */
 	struct serial_mode mode;  /* SERIAL RFC2217 */
 	char text[CONFIG_ADDRESS]; /* as it was written */
 };
 
-enum proto_kind { PROTO_RSP, PROTO_KGDB, PROTO_KD }; /* later: kdnet local */
+enum proto_kind { PROTO_RSP, PROTO_KGDB, PROTO_KD }; /* later: local */
 
 struct config_listener {
 	struct addr addr;
@@ -39,6 +39,8 @@ enum on_disconnect { ON_DISCONNECT_RUN, ON_DISCONNECT_STAY };
 enum sandbox_mode { SANDBOX_DEFAULT, SANDBOX_TRY, SANDBOX_MUST, SANDBOX_OFF }; /* DEFAULT: TRY, MUST in secure mode */
 enum audit_failure { AUDIT_FAILURE_CONTINUE, AUDIT_FAILURE_STOP };
 
+struct kdnet_key;
+
 struct config_target {
 	char name[CONFIG_NAME];
 	enum proto_kind proto;
@@ -49,6 +51,8 @@ struct config_target {
 	char console_log[CONFIG_ADDRESS]; /* a file; "": none */
 	bool console_to_debugger; /* debuggers are shown what the console says, too */
 	char break_in[CONFIG_BREAK]; /* KGDB: typed on the console to stop the kernel where no BREAK can be sent; "": nothing */
+	char key_file[CONFIG_ADDRESS]; /* KDNET: a file, or credential:NAME; "": the credential kdnet-key */
+	struct kdnet_key *key;  /* owned; config_keys reads it. NULL: none */
 	struct config_listener listeners[CONFIG_LISTENERS];
 	size_t listeners_n;
 };
@@ -90,6 +94,7 @@ int config_on_disconnect_text(struct config_target *t, const char *text, char *w
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "32" */
 int config_console_log_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;    /* a file */
 int config_break_in_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;       /* "echo g > /proc/sysrq-trigger" */
+int config_key_file_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;       /* a file, or "credential:NAME" */
 int config_audit_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
 int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;        /* "stop" "continue" */
 int config_sandbox_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;              /* "try" "must" "off" */
@@ -109,6 +114,10 @@ int config_allow_text(struct config *c, struct config_listener *l, const char *t
 int config_check(const struct config *c, char *why, size_t why_size) MUST_USE;
 int config_check_settings(const struct config *c, char *why, size_t why_size) MUST_USE; /* what of that is about no listener */
 int config_check_listener(const struct config *c, size_t target, size_t listener, char *why, size_t why_size) MUST_USE; /* beside those before it */
+
+/* Reads the keys of KDNET targets: what serves needs them; they are in no words. After config_check; 0, -EINVAL with why. */
+int config_keys(struct config *c, char *why, size_t why_size) MUST_USE;
+void config_keys_drop(struct config *c); /* config_fini does */
 
 /* What holds: as it was said, or what stands for no word. In secure mode: STOP, MUST. */
 enum audit_failure config_audit_failure(const struct config *c);

@@ -6,7 +6,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD or kd+unix:PATH"
+#define EXPECT_TARGET "expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD, kd+unix:PATH or kdnet:ADDRESS:PORT"
 #define EXPECT_LISTEN "expected tcp:ADDRESS:PORT, unix:PATH or stdio"
 
 enum { MODE_LEN = 64, BAUD_LEAST = 50, BAUD_MOST = 12000000 };
@@ -17,6 +17,7 @@ static int take_unix(struct addr *a, const char *rest, char *why, size_t why_siz
 static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_size);
 static int take_serial(struct addr *a, const char *rest, char *why, size_t why_size);
 static int take_rfc2217(struct addr *a, const char *rest, char *why, size_t why_size);
+static int take_kdnet(struct addr *a, const char *rest, char *why, size_t why_size);
 
 static const struct link_row {
 	const char *name;
@@ -33,18 +34,20 @@ static const struct link_row {
 	{ "telnet", true, false, ADDR_TELNET, take_tcp },
 	{ "rfc2217", true, false, ADDR_RFC2217, take_rfc2217 },
 	{ "usb", true, false, ADDR_TCP, NULL },
+	{ "kdnet", true, false, ADDR_KDNET, take_kdnet },
 };
 
 static const struct proto_row {
 	const char *name;
 	bool built;
 	enum proto_kind kind;
+	bool link; /* and a link by the same name, with which it stands alone */
 } protos[] = {
-	{ "rsp", true, PROTO_RSP },
-	{ "kgdb", true, PROTO_KGDB },
-	{ "kd", true, PROTO_KD },
-	{ "kdnet", false, PROTO_RSP },
-	{ "local", false, PROTO_RSP },
+	{ "rsp", true, PROTO_RSP, false },
+	{ "kgdb", true, PROTO_KGDB, false },
+	{ "kd", true, PROTO_KD, false },
+	{ "kdnet", true, PROTO_KD, true },
+	{ "local", false, PROTO_RSP, false },
 };
 
 static bool is_ipv6(const char *host)
@@ -177,6 +180,16 @@ static int take_rfc2217(struct addr *a, const char *rest, char *why, size_t why_
 	return rc ? rc : take_tcp(a, place, why, why_size);
 }
 
+/* Where to be dialled: an address of this machine. */
+static int take_kdnet(struct addr *a, const char *rest, char *why, size_t why_size)
+{
+	int rc = take_tcp(a, rest, why, why_size);
+
+	if (rc || is_ipv4(a->host) || is_ipv6(a->host))
+		return rc;
+	return config_refuse(why, why_size, "%s: the target dials us; expected an address of this machine, as in kdnet:0.0.0.0:50000", a->text);
+}
+
 /* It will stand in errors, logs and the audit. */
 static int text_check(const char *text, size_t most, char *why, size_t why_size)
 {
@@ -233,11 +246,13 @@ int config_target_text(struct config_target *t, const char *text, char *why, siz
 		return config_refuse(why, why_size, "%s: this version does not have the protocol %s yet; " EXPECT_TARGET, text, proto->name);
 	if (!proto && text[n] == '+')
 		return config_refuse(why, why_size, "%s: unknown protocol \"%.*s\"; " EXPECT_TARGET, text, (int)n, text);
-	if (!proto || text[n] != '+')
+	if (!proto || text[n] != (proto->link ? ':' : '+'))
 		return config_refuse(why, why_size, "%s is not PROTOCOL+LINK:ADDRESS; " EXPECT_TARGET, text);
-	rc = take_link(&addr, text, n + 1, true, why, why_size);
+	rc = take_link(&addr, text, proto->link ? 0 : n + 1, true, why, why_size);
 	if (rc)
 		return rc;
+	if ((addr.kind == ADDR_KDNET) != proto->link)
+		return config_refuse(why, why_size, "%s: kdnet is protocol and link; expected kdnet:ADDRESS:PORT", text);
 	if (*addr.port && !strcmp(addr.port, "0"))
 		return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", text);
 	t->proto = proto->kind;

@@ -201,6 +201,13 @@ static int check_console(const struct config_target *t, char *why, size_t why_si
 	return 0;
 }
 
+static int check_key(const struct config_target *t, char *why, size_t why_size)
+{
+	if (!*t->key_file || t->addr.kind == ADDR_KDNET)
+		return 0;
+	return config_refuse(why, why_size, "target %s needs no key; expected one for kdnet:ADDRESS:PORT alone", t->name);
+}
+
 int config_check(const struct config *c, char *why, size_t why_size)
 {
 	int rc = config_check_settings(c, why, why_size);
@@ -213,6 +220,7 @@ int config_check(const struct config *c, char *why, size_t why_size)
 		if (!c->targets[t].listeners_n)
 			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
 		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
+		rc = rc ? rc : check_key(&c->targets[t], why, why_size);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
 			rc = config_check_listener(c, t, i, why, why_size);
 	}

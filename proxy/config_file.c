@@ -356,12 +356,18 @@ static int text_break_in(struct reading *r, const char *text)
 	return config_break_in_text(r->target, text, WHAT(r));
 }
 
+static int text_key_file(struct reading *r, const char *text)
+{
+	return config_key_file_text(r->target, text, WHAT(r));
+}
+
 static const struct key target_keys[] = {
 	{ "connect", TEXT, .text = text_connect, .needed = true },
 	{ "on_disconnect", TEXT, .text = text_on_disconnect },
 	{ "max_clients", NUMBER, .text = text_max_clients },
 	{ "cache", YES_NO, .text = text_cache },
 	{ "break_in", TEXT, .text = text_break_in },
+	{ "key_file", TEXT, .text = text_key_file },
 	{ "console_log", TEXT, .text = text_console_log },
 	{ "console_to_debugger", YES_NO, .text = text_console_to_debugger },
 	{ "listen", GROUPS, .group = take_listen, .needed = true },

@@ -86,7 +86,9 @@ static void print_listener(const struct config *c, const struct config_listener 
 static void print_target(const struct config *c, const struct config_target *t, FILE *to)
 {
 	fprintf(to, "\ntarget %s\n", t->name);
-	fprintf(to, "  is at %s\n", t->addr.text);
+	fprintf(to, t->addr.kind == ADDR_KDNET ? "  dials %s\n" : "  is at %s\n", t->addr.text);
+	if (t->addr.kind == ADDR_KDNET)
+		fprintf(to, "  has its key from %s\n", *t->key_file ? t->key_file : "credential:kdnet-key");
 	fprintf(to, "  takes at most %u client%s; when whoever controls it vanishes, it %s\n", t->max_clients, t->max_clients == 1 ? "" : "s",
 		t->on_disconnect == ON_DISCONNECT_RUN ? "runs on" : "stays as it is");
 	if (!t->cache)

@@ -40,6 +40,11 @@ static int dial_telnet(struct link **lk, const struct addr *a)
 	return -ENOMEM;
 }
 
+static int dial_kdnet(struct link **lk, const struct config_target *t)
+{
+	return t->key ? link_kdnet_open(lk, t->addr.host, t->addr.port, t->key) : -EINVAL;
+}
+
 static int dial_nothing(struct link **lk, const struct addr *a)
 {
 	(void)lk, (void)a;
@@ -51,6 +56,7 @@ static int dial_addr(struct link **lk, const struct addr *a)
 	static int (*const dials[])(struct link **lk, const struct addr *a) = {
 		[ADDR_TCP] = dial_tcp,       [ADDR_UNIX] = dial_unix, [ADDR_STDIO] = dial_nothing,  [ADDR_SERIAL] = dial_serial,
 		[ADDR_UDP] = dial_udp,       [ADDR_TELNET] = dial_telnet, [ADDR_RFC2217] = dial_telnet,
+		[ADDR_KDNET] = dial_nothing, /* needs a key, too */
 	};
 
 	return dials[a->kind](lk, a);
@@ -64,7 +70,7 @@ bool dial_is_slow(const struct config_target *t)
 int dial_line(struct link **stack, struct link **console, const struct config_target *t)
 {
 	struct link *line;
-	int rc = dial_addr(&line, &t->addr);
+	int rc = t->addr.kind == ADDR_KDNET ? dial_kdnet(&line, t) : dial_addr(&line, &t->addr);
 
 	*console = NULL;
 	if (rc < 0)
@@ -84,21 +90,26 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 const char *dial_words(const struct config_target *t, int rc)
 {
 	static const struct {
+		enum addr_kind kind;
 		int rc;
 		const char *words;
 	} lines[] = {
-		{ -EACCES, "permission denied (is this user in group dialout? A port that was plugged in anew needs a restart if this is root)" },
-		{ -EPERM, "permission denied (is this user in group dialout?)" },
-		{ -EBUSY, "another program has the line (minicom, screen, a getty?)" },
-		{ -EOPNOTSUPP, "the device cannot be set to that speed and mode" },
-		{ -ENOTTY, "it is no serial line" },
-		{ -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
-		{ -ENODEV, "the device is unplugged" },
-		{ -EPIPE, "the other side of the pseudo-terminal is gone" },
+		{ ADDR_SERIAL, -EACCES, "permission denied (is this user in group dialout? A port that was plugged in anew needs a restart if this is root)" },
+		{ ADDR_SERIAL, -EPERM, "permission denied (is this user in group dialout?)" },
+		{ ADDR_SERIAL, -EBUSY, "another program has the line (minicom, screen, a getty?)" },
+		{ ADDR_SERIAL, -EOPNOTSUPP, "the device cannot be set to that speed and mode" },
+		{ ADDR_SERIAL, -ENOTTY, "it is no serial line" },
+		{ ADDR_SERIAL, -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
+		{ ADDR_SERIAL, -ENODEV, "the device is unplugged" },
+		{ ADDR_SERIAL, -EPIPE, "the other side of the pseudo-terminal is gone" },
+		{ ADDR_KDNET, -EADDRINUSE, "the UDP port is taken (by WinDbg, another kdgate, or a target of ours whose address covers this one?)" },
+		{ ADDR_KDNET, -EADDRNOTAVAIL, "that address is none of this machine (0.0.0.0 is all of them)" },
+		{ ADDR_KDNET, -EACCES, "permission denied (ports below 1024 are root's; KDNET's are 50000 and on)" },
+		{ ADDR_KDNET, -EEXIST, "another target of ours has that port and that key" },
 	};
 
-	for (size_t i = 0; t->addr.kind == ADDR_SERIAL && i < sizeof lines / sizeof *lines; i++)
-		if (lines[i].rc == rc)
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+		if (lines[i].kind == t->addr.kind && lines[i].rc == rc)
 			return lines[i].words;
 	return NULL;
 }
@@ -109,7 +120,7 @@ struct backend *dial_backend(struct link *stack, struct link *console, const str
 	case PROTO_KGDB:
 		return backend_kgdb_new(stack, console, *t->break_in ? t->break_in : NULL);
 	case PROTO_KD:
-		return backend_kd_new(stack);
+		return t->addr.kind == ADDR_KDNET ? backend_kdnet_new(stack) : backend_kd_new(stack);
 	case PROTO_RSP:
 		break;
 	}

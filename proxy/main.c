@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "proxy/decode.h"
 #include "proxy/explain.h"
+#include "proxy/keygen.h"
 #include "proxy/learned.h"
 #include "proxy/loop.h"
 #include "proxy/ls.h"
@@ -50,7 +51,8 @@ static int read_file(struct options *o, char *why, size_t why_size)
 	if (rc < 0)
 		return rc;
 	options_add(o, &o->config);
-	return config_check(&o->config, why, why_size);
+	rc = config_check(&o->config, why, why_size);
+	return rc < 0 ? rc : config_keys(&o->config, why, why_size);
 }
 
 static int on_run(struct options *o)
@@ -117,13 +119,21 @@ static int on_ls(struct options *o)
 	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int on_keygen(struct options *o)
+{
+	int rc = keygen_print(stdout, stderr);
+
+	(void)o;
+	return rc < 0 ? fail(strerror(-rc)) : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static int (*const commands[OPTIONS_MODES])(struct options *) = {
 		[OPTIONS_RUN] = on_run,         [OPTIONS_SERVE] = on_serve, [OPTIONS_CHECK] = on_check,
 		[OPTIONS_EXPLAIN] = on_explain, [OPTIONS_HELP] = on_text,   [OPTIONS_VERSION_TEXT] = on_text,
 		[OPTIONS_LEARNED] = on_learned, [OPTIONS_DECODE] = on_decode,
-		[OPTIONS_LS] = on_ls,
+		[OPTIONS_LS] = on_ls, [OPTIONS_KEYGEN] = on_keygen,
 	};
 	char why[CONFIG_WHY];
 	struct options o;

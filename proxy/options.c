@@ -16,8 +16,8 @@
 
 enum { GIVEN_MAX = 256, FOUND_WHAT = 384 };
 enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN,
-       LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, LS = 1 << OPTIONS_LS,
-       ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE | LS };
+       LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, LS = 1 << OPTIONS_LS, KEYGEN = 1 << OPTIONS_KEYGEN,
+       ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE | LS | KEYGEN };
 
 struct given {
 	const struct option_row *row;
@@ -100,6 +100,18 @@ static int take_console_to_debugger(struct parse *p, const char *arg)
 static int take_break_in(struct parse *p, const char *arg)
 {
 	return config_break_in_text(p->target, arg, p->what, sizeof p->what);
+}
+
+static int take_key_file(struct parse *p, const char *arg)
+{
+	return config_key_file_text(p->target, arg, p->what, sizeof p->what);
+}
+
+/* Everybody may read the command lines of all programs. */
+static int take_key(struct parse *p, const char *arg)
+{
+	(void)arg;
+	return config_refuse(p->what, sizeof p->what, "a key on a command line can be seen by everybody on this machine, with ps; expected --key-file FILE");
 }
 
 static int take_policy(struct parse *p, const char *arg)
@@ -205,12 +217,6 @@ static int take_quiet(struct parse *p, const char *arg)
 	return 0;
 }
 
-static int take_later(struct parse *p, const char *arg)
-{
-	(void)arg;
-	return config_refuse(p->what, sizeof p->what, "this version does not have it yet; expected it to be left out");
-}
-
 /* --config, --recording, --help and --version are known after the first pass. */
 static int take_nothing(struct parse *p, const char *arg)
 {
@@ -246,7 +252,8 @@ static const struct option_row rows[] = {
 	{ "quiet", 'q', false, ALL, take_quiet },
 	{ "help", 'h', false, ALL, take_nothing },
 	{ "version", 'V', false, ALL, take_nothing },
-	{ "key-file", 0, true, RUN, take_later },
+	{ "key-file", 0, true, RUN, take_key_file },
+	{ "key", 0, true, RUN, take_key },
 };
 
 static const struct command {
@@ -261,7 +268,7 @@ static const struct command {
 	{ "connect", OPTIONS_RUN, false },
 	{ "ctl", OPTIONS_RUN, false },
 	{ "decode", OPTIONS_DECODE, true },
-	{ "keygen", OPTIONS_RUN, false },
+	{ "keygen", OPTIONS_KEYGEN, true },
 };
 
 /* The first pass. getopt_long answers a row's index, counted from where no letter can be. */
@@ -368,6 +375,7 @@ static int check_modes(struct parse *p)
 		[OPTIONS_LEARNED] = { "kdgate explain --recording", "kdgate explain" },
 		[OPTIONS_DECODE] = { "kdgate decode", "kdgate decode" },
 		[OPTIONS_LS] = { "kdgate ls", "kdgate ls" },
+		[OPTIONS_KEYGEN] = { "kdgate keygen", "kdgate keygen" },
 	};
 
 	for (size_t i = 0; i < p->given_n; i++)
@@ -391,6 +399,7 @@ static int check_most(struct parse *p, int words, char **word)
 		[OPTIONS_LEARNED] = { 1, "no packets beside a recording" },
 		[OPTIONS_DECODE] = { 2, "one capture" },
 		[OPTIONS_LS] = { 1, "options only" },
+		[OPTIONS_KEYGEN] = { 1, "options only" },
 	};
 	int most = modes[p->o->mode].most;
 
@@ -405,7 +414,7 @@ static int check_words(struct parse *p, int words, char **word)
 		return config_refuse(p->why, p->why_size, "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help");
 	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
 		return config_refuse(p->why, p->why_size,
-				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, ls, or PROTOCOL+LINK:ADDRESS, "
+				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, ls, keygen, or PROTOCOL+LINK:ADDRESS, "
 				     "such as rsp+tcp:127.0.0.1:1234",
 				     word[0]);
 	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
@@ -482,7 +491,9 @@ static int finish_run(struct parse *p, const char *text)
 	if (rc)
 		return rc;
 	rc = config_check(&p->o->config, p->what, sizeof p->what);
-	return rc ? config_refuse(p->why, p->why_size, "--listen %s", p->what) : 0;
+	if (rc)
+		return config_refuse(p->why, p->why_size, "--listen %s", p->what);
+	return config_keys(&p->o->config, p->why, p->why_size);
 }
 
 static int parse_run(struct parse *p, int words, char **word)
@@ -532,7 +543,7 @@ static int parse_learned(struct parse *p, int words, char **word)
 	return apply(p);
 }
 
-static int parse_ls(struct parse *p, int words, char **word)
+static int parse_plain(struct parse *p, int words, char **word)
 {
 	(void)words, (void)word;
 	return apply(p);
@@ -543,7 +554,7 @@ static int parse_mode(struct parse *p, int words, char **word)
 	static int (*const modes[])(struct parse *, int, char **) = {
 		[OPTIONS_RUN] = parse_run,         [OPTIONS_SERVE] = parse_file_mode,  [OPTIONS_CHECK] = parse_file_mode,
 		[OPTIONS_EXPLAIN] = parse_explain, [OPTIONS_LEARNED] = parse_learned, [OPTIONS_DECODE] = parse_decode,
-		[OPTIONS_LS] = parse_ls,
+		[OPTIONS_LS] = parse_plain, [OPTIONS_KEYGEN] = parse_plain,
 	};
 	int rc = check_modes(p);
 

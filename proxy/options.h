@@ -16,6 +16,7 @@ enum options_mode {
 	OPTIONS_LEARNED, /* explain --recording FILE: .file */
 	OPTIONS_DECODE,  /* .file */
 	OPTIONS_LS,
+	OPTIONS_KEYGEN,
 	OPTIONS_HELP,    /* .text goes to standard output */
 	OPTIONS_VERSION_TEXT, /* the same */
 	OPTIONS_MODES,

@@ -18,11 +18,12 @@ static const char general[] =
 	"  kdgate explain --recording FILE               the smallest policy that a recorded session needs\n"
 	"  kdgate decode FILE                            a recording, packet by packet, in words\n"
 	"  kdgate ls                                     the serial ports that are here\n"
+	"  kdgate keygen                                 a key for a KDNET target, and how both ends get it\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
 	"\n"
 	"TARGET is PROTOCOL+LINK:ADDRESS. PROTOCOL: rsp, a GDB stub; kgdb, Linux's, on the wire of its console; kd, a Windows kernel.\n"
 	"LINK:ADDRESS: tcp:HOST:PORT, unix:PATH, serial:DEVICE@BAUD[,7e1][,rtscts], rfc2217:HOST:PORT[@BAUD], telnet:HOST:PORT,\n"
-	"udp:HOST:PORT. kdgate ls shows the serial ports that are here.\n"
+	"udp:HOST:PORT. kdgate ls shows the serial ports that are here. Or kdnet:ADDRESS:PORT, which a Windows target dials.\n"
 	"\n"
 	"For each listener; before the first --listen they are for all, after one for that one:\n"
 	"  --listen ADDR          tcp:ADDRESS:PORT, unix:PATH or stdio; may be given again. Default: tcp:127.0.0.1:1234,\n"
@@ -41,6 +42,8 @@ static const char general[] =
 	"  --console-to-debugger          debuggers are shown it too, while the kernel runs\n"
 	"  --break-in TEXT                typed on the console to stop the kernel, where the line cannot carry a BREAK:\n"
 	"                                 'echo g > /proc/sysrq-trigger'\n"
+	"  --key-file FILE                of kdnet: the key, readable by nobody else; or credential:NAME, of systemd. Without a\n"
+	"                                 word: the credential kdnet-key\n"
 	"  --on-disconnect run|stay       what it does when its debugger vanishes. Default: run\n"
 	"  --max-clients N                1 to 256. Default: 32\n"
 	"  --no-cache                     every read is made anew; else what was read is kept until the target runs\n"
@@ -98,6 +101,11 @@ static const char ls[] =
 	"Prints the serial ports that are here, each as a TARGET, and what keeps this user from opening it.\n"
 	"For a Windows kernel it is kd+serial.\n";
 
+static const char keygen[] =
+	"kdgate keygen\n"
+	"\n"
+	"Prints a strong key for a KDNET target, and on standard error what to do with it.\n";
+
 const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_RUN] = general,
 	[OPTIONS_SERVE] = serve,
@@ -106,4 +114,5 @@ const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_LEARNED] = explain,
 	[OPTIONS_DECODE] = decode,
 	[OPTIONS_LS] = ls,
+	[OPTIONS_KEYGEN] = keygen,
 };

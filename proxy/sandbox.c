@@ -37,12 +37,13 @@ static void need_target(struct sandbox_needs *n, const struct addr *a)
 {
 	struct in6_addr number;
 
-	n->datagrams |= a->kind == ADDR_UDP;
+	n->datagrams |= a->kind == ADDR_UDP || a->kind == ADDR_KDNET;
+	n->kdnet |= a->kind == ADDR_KDNET;
 	if (a->kind == ADDR_UNIX) {
 		n->unix_sockets = true;
 	} else if (a->kind == ADDR_SERIAL) {
 		n->serial = true;
-	} else if (a->kind == ADDR_UDP && (inet_pton(AF_INET, a->host, &number) == 1 || strchr(a->host, ':'))) {
+	} else if ((a->kind == ADDR_UDP || a->kind == ADDR_KDNET) && (inet_pton(AF_INET, a->host, &number) == 1 || strchr(a->host, ':'))) {
 		return;
 	} else if (inet_pton(AF_INET, a->host, &number) == 1) {
 		n->ipv4 = true;

@@ -5,7 +5,7 @@
  *   the descriptors that are open, and new connections to the targets' TCP ports (of any host) - or, if a target is a Unix
  *   socket or names come from a service like sssd or mDNS, to any Unix socket that this user may use: no Landlock up to ABI 7
  *   can tell those apart; UDP, if a target's host is a name;
- *   datagrams to anywhere, if a target is reached over UDP;
+ *   datagrams to anywhere, if a target is reached over UDP; and UDP ports, if one dials (KDNET);
  *   if a target is a serial line: that device, and because what is plugged in again is another file, of pseudo-terminals all in
  *   their directory and of USB devices all in /dev that this user may open. Root may open all that is there, so root keeps the
  *   one file, and has to be started anew after an unplugging; and the audit log may be written elsewhere than at its end;

@@ -147,6 +147,13 @@ static const struct rule for_datagrams[] = {
 	{ CALL(socket), 3, { IS(0, AF_INET), BITS(1, TYPE & INT, SOCK_DGRAM), IS(2, 0) } },
 	{ CALL(socket), 3, { IS(0, AF_INET6), BITS(1, TYPE & INT, SOCK_DGRAM), IS(2, 0) } },
 };
+/* Memory is locked for keys. */
+static const struct rule for_kdnet[] = {
+	{ CALL(bind), 0, { { 0 } } },
+	{ CALL(setsockopt), 2, { IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY) } },
+	{ CALL(mlock), 0, { { 0 } } },
+	{ CALL(mlock2), 0, { { 0 } } },
+};
 /* A line that comes back is opened, locked and configured anew, by libserialport with TCSETS and TIOCMBIS. kill with 0 asks
  * whether the owner of a lock lives. Not TIOCSTI, which types for somebody else, nor TIOCSETD, which loads modules. */
 static const struct rule for_serial[] = {
@@ -221,6 +228,7 @@ static int add_needed(scmp_filter_ctx f, const struct sandbox_needs *n)
 		{ n->ipv6, for_ipv6, COUNT(for_ipv6) },
 		{ n->unix_sockets, for_unix_sockets, COUNT(for_unix_sockets) },
 		{ n->datagrams, for_datagrams, COUNT(for_datagrams) },
+		{ n->kdnet, for_kdnet, COUNT(for_kdnet) },
 		{ n->serial, for_serial, COUNT(for_serial) },
 		{ n->diag, for_diag, COUNT(for_diag) },
 		{ n->names, for_names, COUNT(for_names) },

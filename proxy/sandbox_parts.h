@@ -8,6 +8,7 @@
 struct sandbox_needs {
 	bool ipv4, ipv6;   /* TCP connections to targets */
 	bool datagrams;    /* targets over UDP */
+	bool kdnet;        /* targets that dial: the port is bound at every dialling */
 	bool serial;       /* targets at serial lines */
 	bool names;        /* a target's host is a name, which is looked up at every dialling */
 	bool unix_sockets; /* to targets, or to a service that knows names */

@@ -116,3 +116,18 @@ void kdnet_wipe(void *p, size_t n)
 {
 	OPENSSL_cleanse(p, n);
 }
+
+int kdnet_crypto_prime(void)
+{
+	uint8_t bytes[KDNET_KEY] = { 0 }, hash[KDNET_HASH];
+	struct kdnet_cipher c = { 0 };
+	struct kdnet_mac m = { 0 };
+	int rc = kdnet_random(bytes, sizeof bytes);
+
+	rc = rc ? rc : kdnet_cipher_init(&c);
+	rc = rc ? rc : kdnet_mac_init(&m, bytes);
+	rc = rc ? rc : kdnet_hash(hash, (struct span){ bytes, sizeof bytes }, (struct span){ 0 });
+	kdnet_cipher_fini(&c);
+	kdnet_mac_fini(&m);
+	return rc;
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { BASE = 36, GROUP = KDNET_KEY / KDNET_KEY_GROUPS };
 
@@ -98,6 +99,27 @@ const char *kdnet_key_text(const struct kdnet_key *k, char out[KDNET_KEY_TEXT])
 		*at++ = i + 1 < KDNET_KEY_GROUPS ? '.' : 0;
 	}
 	return out;
+}
+
+/* A page of its own. A limit on locked memory is no reason to do without. */
+struct kdnet_key *kdnet_key_keep(const struct kdnet_key *k)
+{
+	struct kdnet_key *kept = mmap(NULL, sizeof *kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (kept == MAP_FAILED)
+		return NULL;
+	if (mlock(kept, sizeof *kept) < 0 || madvise(kept, sizeof *kept, MADV_DONTDUMP) < 0)
+		errno = 0;
+	*kept = *k;
+	return kept;
+}
+
+void kdnet_key_drop(struct kdnet_key *k)
+{
+	if (!k)
+		return;
+	kdnet_wipe(k, sizeof *k);
+	munmap(k, sizeof *k);
 }
 
 int kdnet_key_new(struct kdnet_key *k)

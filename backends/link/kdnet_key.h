@@ -16,6 +16,8 @@ struct kdnet_key {
 int kdnet_key_parse(struct kdnet_key *k, struct span text, const char **why) MUST_USE;
 
 const char *kdnet_key_text(const struct kdnet_key *k, char out[KDNET_KEY_TEXT]); /* returns out; wipe that, too */
+struct kdnet_key *kdnet_key_keep(const struct kdnet_key *k) MUST_USE; /* a copy, left out of swap and core dumps; NULL: no memory */
+void kdnet_key_drop(struct kdnet_key *k);                              /* wiped; NULL is fine */
 int kdnet_key_new(struct kdnet_key *k) MUST_USE;                                 /* a strong one; 0, -EIO */
 
 /* So many bits have to be tried by one who knows how long the groups are: each different group has log2(36) for each of its digits. A
