@@ -257,5 +257,7 @@ int backend_kd_task_monitor(struct backend_kd *b, struct backend_news *news)
 	if (rc == 0)
 		return 0;
 	b->started = false;
+	if (rc > 0 && !b->doc.len)
+		return backend_kd_say_ok(b, news);
 	return rc < 0 ? rc : finish(b, news);
 }

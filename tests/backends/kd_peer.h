@@ -15,7 +15,7 @@
 #define PEER_BASE 0xfffff80000000000ULL
 enum { PEER_PAGES = 8, PEER_PAGE = 4096, PEER_SIZE = PEER_PAGES * PEER_PAGE, PEER_CPUS = 3, PEER_TABLE = 32, PEER_QUEUE = 16, PEER_AGAIN_MS = 1000,
        PEER_CONTEXT = 1232, PEER_SPECIAL = 0xe0, PEER_LOG = 8192, PEER_LINE = 65536, PEER_HEADER = 56, PEER_BREAK_PC = 0x100, PEER_LIST = 0x2000,
-       PEER_KDBG = 0x1800, PEER_PATH = 0x3000 };
+       PEER_KDBG = 0x1800, PEER_PATH = 0x3000, PEER_LIES = 4 };
 
 enum peer_fault { PEER_WHOLE, PEER_LOST, PEER_TWICE, PEER_DAMAGED, PEER_LATE, PEER_CUT, PEER_NOISE, PEER_FAULTS };
 enum peer_way { PEER_TO_HOST, PEER_TO_TARGET, PEER_WAYS };
@@ -62,6 +62,9 @@ struct kd_peer {
 	uint64_t again_at, now;
 	struct kd_peer_frame got; /* is being received */
 	unsigned bad_ids;        /* requests with an id that it did not expect */
+	/* What it says next is other than it should be: bytes, or its length. */
+	struct { uint16_t at; uint8_t to; } lies[PEER_LIES];
+	size_t lies_n, lie_length; /* lie_length: 0, it is what it should be */
 	/* What happens to the frame of that number. */
 	enum peer_fault fault;
 	enum peer_way way;
@@ -165,13 +168,23 @@ static inline void kd_peer_taken(struct kd_peer *p)
 	kd_peer_transmit(p);
 }
 
+static inline void kd_peer_lie(struct kd_peer *p, uint8_t *payload, size_t *n)
+{
+	for (size_t i = 0; i < p->lies_n; i++)
+		payload[p->lies[i].at % KD_PAYLOAD_MAX] = p->lies[i].to;
+	if (p->lie_length)
+		*n = p->lie_length % (KD_PAYLOAD_MAX + 1);
+	p->lies_n = p->lie_length = 0;
+}
+
 static inline void kd_peer_say(struct kd_peer *p, unsigned type, const void *bytes, size_t n)
 {
 	if (p->queued == PEER_QUEUE)
 		return;
 	p->queue[p->queued].type = type;
-	p->queue[p->queued].n = n;
-	memcpy(p->queue[p->queued++].payload, bytes, n);
+	memcpy(p->queue[p->queued].payload, bytes, n);
+	kd_peer_lie(p, p->queue[p->queued].payload, &n);
+	p->queue[p->queued++].n = n;
 	if (!p->sent)
 		kd_peer_transmit(p);
 }
@@ -491,7 +504,7 @@ static inline void kd_peer_execute(struct kd_peer *p, bool step)
 {
 	uint64_t pc = kd_peer_get(p->cpu[p->at].context + 0xf8, 8), from = PEER_BASE + PEER_PATH;
 
-	for (unsigned i = 0; i < 256; i++) {
+	for (unsigned i = 0; i < 256 && pc - PEER_BASE < PEER_SIZE; i++) {
 		if (p->mem[pc - PEER_BASE] == 0xcc) {
 			kd_peer_stop(p, p->at, 0x80000003U, pc);
 			return;
