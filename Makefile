@@ -12,7 +12,7 @@ HARD = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fP
 LINK = -pie -Wl,-z,relro,-z,now,--as-needed
 SAN  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ALL  = -std=c17 -D_GNU_SOURCE -I. -MMD -MP $(WARN)
-LIBS = -lev -lconfig -lexpat -ljansson -lpcap -lseccomp -lserialport -lcrypto
+LIBS = -lev -lconfig -lexpat -ljansson -lpcap -lseccomp -lserialport -lusb-1.0 -lcrypto -lz
 
 CORE  = $(filter-out proxy/loop.c proxy/main.c,$(wildcard base/*.c rsp/*.c filters/*.c backends/*.c backends/*/*.c proxy/*.c))
 PROG  = $(CORE) proxy/loop.c proxy/main.c

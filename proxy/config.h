@@ -3,7 +3,7 @@
 #ifndef PROXY_CONFIG_H
 #define PROXY_CONFIG_H
 
-#include "backends/link/link.h"
+#include "backends/link/usb.h"
 #include "filters/allow.h"
 #include "filters/policy.h"
 
@@ -11,13 +11,14 @@
 
 enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512, CONFIG_BREAK = 128 };
 
-enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217, ADDR_KDNET };
+enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217, ADDR_KDNET, ADDR_USB };
 
 struct addr {
 	enum addr_kind kind;
 	char host[128], port[16]; /* TCP UDP TELNET RFC2217 KDNET; host without brackets */
 	char path[108];           /* UNIX SERIAL */
 	struct serial_mode mode;  /* SERIAL RFC2217 */
+	struct usb_place usb;     /* USB */
 	char text[CONFIG_ADDRESS]; /* as it was written */
 };
 

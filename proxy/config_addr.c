@@ -2,6 +2,7 @@
 #include "proxy/config.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -18,6 +19,7 @@ static int take_stdio(struct addr *a, const char *rest, char *why, size_t why_si
 static int take_serial(struct addr *a, const char *rest, char *why, size_t why_size);
 static int take_rfc2217(struct addr *a, const char *rest, char *why, size_t why_size);
 static int take_kdnet(struct addr *a, const char *rest, char *why, size_t why_size);
+static int take_usb(struct addr *a, const char *rest, char *why, size_t why_size);
 
 static const struct link_row {
 	const char *name;
@@ -33,7 +35,7 @@ static const struct link_row {
 	{ "udp", true, false, ADDR_UDP, take_tcp },
 	{ "telnet", true, false, ADDR_TELNET, take_tcp },
 	{ "rfc2217", true, false, ADDR_RFC2217, take_rfc2217 },
-	{ "usb", true, false, ADDR_TCP, NULL },
+	{ "usb", true, false, ADDR_USB, take_usb },
 	{ "kdnet", true, false, ADDR_KDNET, take_kdnet },
 };
 
@@ -190,6 +192,52 @@ static int take_kdnet(struct addr *a, const char *rest, char *why, size_t why_si
 	return config_refuse(why, why_size, "%s: the target dials us; expected an address of this machine, as in kdnet:0.0.0.0:50000", a->text);
 }
 
+/* Four hex digits, and what ends them. */
+static bool take_id(const char **at, char end, uint16_t *id)
+{
+	char *rest;
+	unsigned long value = strtoul(*at, &rest, 16);
+
+	if (rest == *at || rest - *at > 4 || **at == '-' || **at == '+' || (end && *rest != end))
+		return false;
+	*at = rest + (end != 0);
+	*id = (uint16_t)value;
+	return true;
+}
+
+/* VID:PID[/SERIAL][:INTERFACE] */
+static bool take_device(struct usb_place *p, const char *text)
+{
+	const char *colon;
+	size_t n;
+
+	if (!take_id(&text, ':', &p->vid) || !take_id(&text, 0, &p->pid))
+		return false;
+	colon = strrchr(text, ':');
+	n = colon ? (size_t)(colon - text) : strlen(text);
+	if (*text == '/' && n > 1 && n <= sizeof p->serial)
+		memcpy(p->serial, text + 1, n - 1);
+	else if (n)
+		return false;
+	if (colon)
+		p->interface = config_number(colon + 1, 255);
+	return !colon || p->interface >= 0;
+}
+
+static int take_usb(struct addr *a, const char *rest, char *why, size_t why_size)
+{
+	char device[sizeof a->text];
+	int rc = split_mode(a, rest, device, sizeof device, why, why_size);
+
+	if (rc)
+		return rc;
+	a->usb = (struct usb_place){ .debug = !strcmp(device, "debug"), .interface = -1, .mode = a->mode };
+	if (a->usb.debug || take_device(&a->usb, device))
+		return 0;
+	return config_refuse(why, why_size, "%s names no USB device; expected usb:debug or usb:VID:PID, such as usb:1d6b:0010, "
+	                     "usb:0403:6001/A50285BI:0@115200 (kdgate ls shows those that are here)", a->text);
+}
+
 /* It will stand in errors, logs and the audit. */
 static int text_check(const char *text, size_t most, char *why, size_t why_size)
 {
@@ -257,6 +305,7 @@ int config_target_text(struct config_target *t, const char *text, char *why, siz
 		return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", text);
 	t->proto = proto->kind;
 	t->addr = addr;
+	t->addr.usb.protocol = proto->kind == PROTO_KD ? USB_DEBUG_VENDOR : USB_DEBUG_GNU;
 	return 0;
 }
 

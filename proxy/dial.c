@@ -26,6 +26,11 @@ static int dial_udp(struct link **lk, const struct addr *a)
 	return link_udp_dial(lk, a->host, a->port);
 }
 
+static int dial_usb(struct link **lk, const struct addr *a)
+{
+	return link_usb_dial(lk, &a->usb);
+}
+
 static int dial_telnet(struct link **lk, const struct addr *a)
 {
 	struct link *tcp;
@@ -55,7 +60,7 @@ static int dial_addr(struct link **lk, const struct addr *a)
 {
 	static int (*const dials[])(struct link **lk, const struct addr *a) = {
 		[ADDR_TCP] = dial_tcp,       [ADDR_UNIX] = dial_unix, [ADDR_STDIO] = dial_nothing,  [ADDR_SERIAL] = dial_serial,
-		[ADDR_UDP] = dial_udp,       [ADDR_TELNET] = dial_telnet, [ADDR_RFC2217] = dial_telnet,
+		[ADDR_UDP] = dial_udp,       [ADDR_TELNET] = dial_telnet, [ADDR_RFC2217] = dial_telnet, [ADDR_USB] = dial_usb,
 		[ADDR_KDNET] = dial_nothing, /* needs a key, too */
 	};
 
@@ -102,6 +107,12 @@ const char *dial_words(const struct config_target *t, int rc)
 		{ ADDR_SERIAL, -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
 		{ ADDR_SERIAL, -ENODEV, "the device is unplugged" },
 		{ ADDR_SERIAL, -EPIPE, "the other side of the pseudo-terminal is gone" },
+		{ ADDR_USB, -EACCES, "permission denied (the udev rule scripts/70-kdgate.rules lets users in group plugdev have debug devices)" },
+		{ ADDR_USB, -ENODEV, "no such device (is it plugged in? kdgate ls shows what is here)" },
+		{ ADDR_USB, -EADDRNOTAVAIL, "the device has no such interface with a bulk endpoint each way" },
+		{ ADDR_USB, -EBUSY, "another program has the device" },
+		{ ADDR_USB, -ETIMEDOUT, "the device does not take what it is sent" },
+		{ ADDR_USB, -EPROTO, "the device refuses transfer after transfer" },
 		{ ADDR_KDNET, -EADDRINUSE, "the UDP port is taken (by WinDbg, another kdgate, or a target of ours whose address covers this one?)" },
 		{ ADDR_KDNET, -EADDRNOTAVAIL, "that address is none of this machine (0.0.0.0 is all of them)" },
 		{ ADDR_KDNET, -EACCES, "permission denied (ports below 1024 are root's; KDNET's are 50000 and on)" },

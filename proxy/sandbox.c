@@ -43,6 +43,8 @@ static void need_target(struct sandbox_needs *n, const struct addr *a)
 		n->unix_sockets = true;
 	} else if (a->kind == ADDR_SERIAL) {
 		n->serial = true;
+	} else if (a->kind == ADDR_USB) {
+		n->usb = true;
 	} else if ((a->kind == ADDR_UDP || a->kind == ADDR_KDNET) && (inet_pton(AF_INET, a->host, &number) == 1 || strchr(a->host, ':'))) {
 		return;
 	} else if (inet_pton(AF_INET, a->host, &number) == 1) {

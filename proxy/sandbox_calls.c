@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/usbdevice_fs.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -174,6 +175,27 @@ static const struct rule for_serial[] = {
 	{ CALL(ioctl), 1, { IS(1, TIOCMGET) } },
 	{ CALL(ioctl), 1, { IS(1, TIOCMBIS) } },
 };
+/* What libusb does with the one device it is given. Not USBDEVFS_RESET, which would make it another device. */
+static const struct rule for_usb[] = {
+	{ CALL(open), 1, { BITS(1, OPEN_READ | O_NOCTTY, O_RDWR) } },
+	{ CALL(openat), 1, { BITS(2, OPEN_READ | O_NOCTTY, O_RDWR) } },
+	{ CALL(timerfd_create), 0, { { 0 } } },
+	{ CALL(timerfd_settime), 0, { { 0 } } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_SUBMITURB) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_REAPURBNDELAY) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_DISCARDURB) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_CLAIMINTERFACE) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_DISCONNECT_CLAIM) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_RELEASEINTERFACE) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_SETINTERFACE) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_CLEAR_HALT) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_CONTROL) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_IOCTL) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_GETDRIVER) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_GET_CAPABILITIES) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_GET_SPEED) } },
+	{ CALL(ioctl), 1, { IS(1, USBDEVFS_CONNECTINFO) } },
+};
 static const struct rule for_socket_files[] = {
 	{ CALL(unlink), 0, { { 0 } } },
 	{ CALL(unlinkat), 1, { IS(2, 0) } },
@@ -230,6 +252,7 @@ static int add_needed(scmp_filter_ctx f, const struct sandbox_needs *n)
 		{ n->datagrams, for_datagrams, COUNT(for_datagrams) },
 		{ n->kdnet, for_kdnet, COUNT(for_kdnet) },
 		{ n->serial, for_serial, COUNT(for_serial) },
+		{ n->usb, for_usb, COUNT(for_usb) },
 		{ n->diag, for_diag, COUNT(for_diag) },
 		{ n->names, for_names, COUNT(for_names) },
 		{ n->audit != NULL, for_audit, COUNT(for_audit) },

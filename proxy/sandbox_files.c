@@ -263,6 +263,16 @@ static int allow_lines(int ruleset, int abi, const struct config *c)
 	return rc;
 }
 
+/* Which device it is shows when it is plugged in: any that this user may open, in the directory of USB devices. */
+static int allow_usb(int ruleset, int abi)
+{
+	uint64_t rights = (FILE_READ | FILE_WRITE | FILE_IOCTL) & all_of(abi).files;
+	int rc = allow_path(ruleset, "/dev/bus/usb", rights);
+
+	rc = rc ? rc : allow_path(ruleset, "/sys/bus/usb/devices", FILE_READ | LANDLOCK_ACCESS_FS_READ_DIR);
+	return rc ? rc : allow_path(ruleset, "/sys/devices", FILE_READ);
+}
+
 static int allow_all(int ruleset, int abi, const struct config *c, const struct sandbox_needs *n)
 {
 	int rc = allow_system(ruleset, n);
@@ -273,6 +283,8 @@ static int allow_all(int ruleset, int abi, const struct config *c, const struct 
 		rc = allow_sockets(ruleset, c);
 	if (!rc && n->serial)
 		rc = allow_lines(ruleset, abi, c);
+	if (!rc && n->usb)
+		rc = allow_usb(ruleset, abi);
 	return rc || !all_of(abi).ports ? rc : allow_ports(ruleset, c, n);
 }
 

@@ -10,6 +10,7 @@ struct sandbox_needs {
 	bool datagrams;    /* targets over UDP */
 	bool kdnet;        /* targets that dial: the port is bound at every dialling */
 	bool serial;       /* targets at serial lines */
+	bool usb;          /* targets at USB devices */
 	bool names;        /* a target's host is a name, which is looked up at every dialling */
 	bool unix_sockets; /* to targets, or to a service that knows names */
 	bool groups;       /* a loopback client's groups decide whether it comes in */
