@@ -278,6 +278,7 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 		b->started = true;
 		b->action = (struct rsp_action){ .verb = 'c' };
 		b->status = status_left_to_it(b);
+		b->owner = b->st.processor;
 		b->over = false;
 		backend_kd_unwant_all(b);
 	}

@@ -991,7 +991,7 @@ static void another_kernel(void **state)
 	says_ok("Z0,fffff80000000800,1");
 	says_ok("Z2,fffff80000001000,8");
 	boots(PEER_BASE + 0x10000);
-	stops(5, RSP_WHY_NONE, 0); /* not of a library: a debugger would go on, and put its breakpoints where they were */
+	stops(32, RSP_WHY_NONE, 0); /* no step, nor a library: a debugger would go on, and put its breakpoints where they were */
 	has(printed(), "has booted again");
 	assert_string_equal(asked(), "version gc0");
 	runs("vCont;c");
@@ -1249,6 +1249,20 @@ static void leaves(void **state)
 	assert_int_equal(peer.mem[0x800], 0);
 }
 
+/* Another processor stopped than the one it was let run from. */
+static void leaves_where_another_stopped(void **state)
+{
+	(void)state;
+	meets();
+	runs("vCont;c");
+	kd_peer_trap(&peer, 1, 0x900);
+	stops(5, RSP_WHY_NONE, 1);
+	(void)asked();
+	be->ops->leave(be);
+	assert_int_equal(next(), -ESHUTDOWN);
+	assert_string_equal(asked(), "go");
+}
+
 static void leaves_the_silent(void **state)
 {
 	(void)state;
@@ -1301,7 +1315,7 @@ int main(void)
 		TEST(an_answer_that_must_not_be_asked_for_again), TEST(nobody_acknowledges), TEST(the_resume_is_not_acknowledged), TEST(an_early_stop),
 		TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
 		TEST(libraries_without_end), TEST(a_bad_library), TEST(no_libraries), TEST(libraries_are_cut), TEST(monitor_commands),
-		TEST(monitor_bugcheck), TEST(the_data_block), TEST(monitor_reboot), TEST(threads), TEST(leaves), TEST(leaves_the_silent),
+		TEST(monitor_bugcheck), TEST(the_data_block), TEST(monitor_reboot), TEST(threads), TEST(leaves), TEST(leaves_where_another_stopped), TEST(leaves_the_silent),
 		TEST(the_line_is_cut), TEST(in_pieces),
 	};
 
