@@ -1,5 +1,6 @@
-/* capture.h - a capture file (pcap, pcapng) read as conversations: kdgate's own recordings, and what tcpdump took of RSP
- * over TCP. The file is as hostile as a wire. The only door to libpcap for reading. */
+/* capture.h - a capture file read as conversations: kdgate's own recordings, and what tcpdump took (pcap, pcapng) of RSP or KD over TCP
+ * and of KDNET; recordings of a serial line as text (capture_line.h); each also packed by gzip. The file is as hostile as a wire. The
+ * only door to libpcap for reading. */
 #ifndef PROXY_CAPTURE_H
 #define PROXY_CAPTURE_H
 
@@ -26,7 +27,9 @@ struct capture_piece {
 	bool of_target;     /* a recording's: kdgate's own conversation with a target */
 	uint64_t id;        /* of these two: the recording's number */
 	double time;        /* seconds since 1970 */
-	char from[CAPTURE_NAME], to[CAPTURE_NAME]; /* "127.0.0.1:1234" "[::1]:1234"; of begins and ends: the client and the stub */
+	char from[CAPTURE_NAME], to[CAPTURE_NAME]; /* "127.0.0.1:1234" "[::1]:1234"; of begins and ends: the client and the stub; of a line: "host" "target" */
+	bool line;          /* of a serial line */
+	bool datagram;      /* UDP's: a piece alone, of no conversation: flow and number say nothing */
 	struct span bytes;
 };
 
@@ -38,6 +41,7 @@ struct capture_counts {
 /* 0; -errno with why: the file, the place, the cause. "-": standard input. */
 int capture_open(struct capture **c, const char *file, char *why, size_t why_size) MUST_USE;
 int capture_open_stream(struct capture **c, FILE *f, const char *name, char *why, size_t why_size) MUST_USE; /* takes f in any case */
+void capture_with_datagrams(struct capture *c); /* else UDP is only counted */
 int capture_next(struct capture *c, struct capture_piece *piece) MUST_USE; /* 1; 0 the end; -errno, capture_why */
 const char *capture_why(const struct capture *c);
 struct capture_counts capture_counts(const struct capture *c);

@@ -300,7 +300,7 @@ int capture_flows_put(struct capture_flows *t, const struct capture_packet *p, d
 	return rc;
 }
 
-static void show_end(char out[CAPTURE_NAME], const struct capture_end *e)
+void capture_end_show(char out[CAPTURE_NAME], const struct capture_end *e)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -333,8 +333,8 @@ static void describe(const struct capture_flows *t, const struct flow *f, int wh
 		.of_client = is_recorded(f, RECORDING_CLIENT), .of_target = is_recorded(f, RECORDING_TARGET),
 	};
 	piece->id = piece->of_client || piece->of_target ? id_of(f) : 0;
-	show_end(piece->from, &f->end[who]);
-	show_end(piece->to, &f->end[!who]);
+	capture_end_show(piece->from, &f->end[who]);
+	capture_end_show(piece->to, &f->end[!who]);
 }
 
 /* May bytes be given up that are missing before the first of these? */

@@ -16,6 +16,7 @@ void capture_flows_destroy(struct capture_flows *t);
 int capture_flows_put(struct capture_flows *t, const struct capture_packet *p, double time) MUST_USE;
 bool capture_flows_take(struct capture_flows *t, struct capture_piece *piece); /* false: nothing now */
 void capture_flows_finish(struct capture_flows *t); /* nothing more comes: what still waits is told */
+void capture_end_show(char out[CAPTURE_NAME], const struct capture_end *e); /* "127.0.0.1:1234" "[::1]:1234" */
 uint64_t capture_flows_seen(const struct capture_flows *t); /* conversations, so far */
 
 #endif

@@ -1,4 +1,4 @@
-/* capture_packet.h - one captured frame as a TCP segment. Pure; for proxy/capture*.c alone. */
+/* capture_packet.h - one captured frame as a TCP segment or a UDP datagram. Pure; for proxy/capture*.c alone. */
 #ifndef PROXY_CAPTURE_PACKET_H
 #define PROXY_CAPTURE_PACKET_H
 
@@ -24,7 +24,8 @@ struct capture_packet {
 	struct span bytes; /* of the frame; fewer than were sent where the capture cut it */
 };
 
-/* Sources: RFC 791, 8200, 9293; tcpdump.org, "Link-layer header types". TCP: *p is filled. Fragments are OTHER. */
+/* Sources: RFC 791, 8200, 9293; tcpdump.org, "Link-layer header types". TCP: *p is filled; UDP: without seq, ack, flags, and without
+ * bytes where the capture cut it. Fragments are OTHER. */
 enum capture_found capture_packet_parse(struct capture_packet *p, enum capture_layer layer, struct span frame);
 
 #endif

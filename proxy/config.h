@@ -96,6 +96,7 @@ int config_max_clients_text(struct config_target *t, const char *text, char *why
 int config_console_log_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;    /* a file */
 int config_break_in_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;       /* "echo g > /proc/sysrq-trigger" */
 int config_key_file_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;       /* a file, or "credential:NAME" */
+int config_key_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;            /* the key itself: a recording's */
 int config_audit_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;                /* a file, or "-" */
 int config_audit_failure_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;        /* "stop" "continue" */
 int config_sandbox_text(struct config *c, const char *text, char *why, size_t why_size) MUST_USE;              /* "try" "must" "off" */

@@ -124,6 +124,18 @@ static int load_key(struct config_target *t, char *why, size_t why_size)
 	return 0;
 }
 
+int config_key_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	struct kdnet_key key;
+	const char *words;
+
+	if (kdnet_crypto_prime() < 0 || kdnet_key_parse(&key, span_of(text), &words) < 0)
+		return config_refuse(why, why_size, "--key: %s", words);
+	t->key = kdnet_key_keep(&key);
+	kdnet_wipe(&key, sizeof key);
+	return t->key ? 0 : config_refuse(why, why_size, "out of memory");
+}
+
 /* Whose the datagrams are is told by the key alone. */
 static int check_same(const struct config *c, const struct config_target *t, char *why, size_t why_size)
 {

@@ -2,6 +2,8 @@
 #include "proxy/decode.h"
 
 #include "proxy/capture.h"
+#include "proxy/decode_kd.h"
+#include "proxy/decode_kdnet.h"
 #include "proxy/decode_words.h"
 #include "rsp/framer.h"
 
@@ -11,103 +13,68 @@
 #include <string.h>
 
 enum { STUB, CLIENT, SIDES };
-enum { PENDING = 4096, LINE = DECODE_WORDS + 64 };
 
-enum kind { NONE, UNDECIDED, RSP };
+enum kind { NONE, UNDECIDED, RSP, KD };
 
-/* A conversation. Until a packet shows that it is RSP, its lines wait. */
+/* A conversation. Until a packet shows what it is, it is read as both. */
 struct talk {
 	enum kind kind;
-	uint64_t number; /* of those that are RSP */
-	struct capture_piece opening;
+	bool of_target; /* kdgate's own */
+	struct decode_voice voice; /* as RSP */
 	struct rsp_framer framer[SIDES];
 	struct decode_asked asked;
-	struct buf pending;
-	bool left_out;   /* some of what was pending */
+	struct decode_kd kd;
 };
 
 struct decode {
 	struct capture *capture;
-	FILE *to;
-	bool timed;
-	double start;
-	uint64_t found;
+	struct decode_out out;
+	struct decode_kdnet kdnet;
 	size_t used;     /* talks behind these were never */
 	struct talk talks[CAPTURE_FLOWS];
 };
 
 static void talk_fini(struct talk *k)
 {
-	if (k->kind == UNDECIDED || k->kind == RSP) {
+	if (k->kind != NONE) {
 		rsp_framer_fini(&k->framer[STUB]);
 		rsp_framer_fini(&k->framer[CLIENT]);
-		buf_fini(&k->pending);
+		decode_voice_fini(&k->voice);
+		decode_kd_fini(&k->kd);
 	}
 	k->kind = NONE;
 }
 
-static int talk_init(struct talk *k, const struct capture_piece *opening)
+static void put_opening(char words[DECODE_OPENING], const struct capture_piece *o)
 {
+	size_t at = (size_t)snprintf(words, DECODE_OPENING, "begins: %s -> %s", o->from, o->to);
+
+	if (o->of_client || o->of_target)
+		at += (size_t)snprintf(words + at, DECODE_OPENING - at, o->of_client ? ", client %" PRIu64 " of kdgate" : ", call %" PRIu64 " of kdgate to a target", o->id);
+	if (o->midway)
+		snprintf(words + at, DECODE_OPENING - at, "; it had begun before the capture did");
+}
+
+static int talk_init(struct talk *k, const struct capture_piece *o)
+{
+	char opening[DECODE_OPENING];
 	int rc;
 
 	talk_fini(k);
-	*k = (struct talk){ .kind = UNDECIDED, .opening = *opening };
+	*k = (struct talk){ .kind = UNDECIDED, .of_target = o->of_target };
+	put_opening(opening, o);
 	rc = rsp_framer_init(&k->framer[STUB], RSP_TOLERANT, DECODE_BODY);
 	rc = rc ? rc : rsp_framer_init(&k->framer[CLIENT], RSP_STRICT, DECODE_BODY);
-	rc = rc ? rc : buf_init(&k->pending, PENDING);
+	rc = rc ? rc : decode_voice_init(&k->voice, "rsp", opening, o->time);
+	rc = rc ? rc : decode_kd_init(&k->kd, opening, o->time);
 	if (rc)
 		talk_fini(k);
 	return rc;
 }
 
-static void line(struct decode *d, struct talk *k, double time, char way, const char *words)
+static void line(struct decode *d, struct talk *k, double time, enum decode_way way, const char *words)
 {
-	char text[LINE];
-	int n = snprintf(text, sizeof text, "%c %s\n", way, words);
-
-	if (k->kind == RSP) {
-		fprintf(d->to, "%11.6f #%" PRIu64 " %s", time - d->start, k->number, text);
-		return;
-	}
-	if (buf_room(&k->pending) < (size_t)n + sizeof time) {
-		buf_reset(&k->pending, 0);
-		k->left_out = true;
-	}
-	(void)!buf_put(&k->pending, &time, sizeof time);
-	(void)!buf_put(&k->pending, text, (size_t)n);
-}
-
-static void print_opening(struct decode *d, struct talk *k)
-{
-	const struct capture_piece *o = &k->opening;
-	char words[3 * CAPTURE_NAME + 100];
-	size_t at = (size_t)snprintf(words, sizeof words, "begins: %s -> %s", o->from, o->to);
-
-	if (o->of_client || o->of_target)
-		at += (size_t)snprintf(words + at, sizeof words - at, o->of_client ? ", client %" PRIu64 " of kdgate" : ", call %" PRIu64 " of kdgate to a target", o->id);
-	if (o->midway)
-		at += (size_t)snprintf(words + at, sizeof words - at, "; it had begun before the capture did");
-	if (k->left_out)
-		snprintf(words + at, sizeof words - at, "; much that is no packet is left out");
-	line(d, k, o->time, '=', words);
-}
-
-static void print_pending(struct decode *d, struct talk *k)
-{
-	struct cursor c = cursor_of(buf_span(&k->pending));
-
-	while (!cursor_done(&c)) {
-		struct span stamp = cursor_take(&c, sizeof(double));
-		const uint8_t *end = memchr(c.p, '\n', (size_t)(c.end - c.p));
-		double time;
-
-		if (c.bad || !end)
-			break;
-		memcpy(&time, stamp.p, sizeof time);
-		fprintf(d->to, "%11.6f #%" PRIu64 " %.*s\n", time - d->start, k->number, (int)(end - c.p), (const char *)c.p);
-		c.p = end + 1;
-	}
-	buf_reset(&k->pending, 0);
+	decode_out_words(&d->out, &k->voice, time, way, words);
 }
 
 static void decide(struct decode *d, struct talk *k)
@@ -115,9 +82,7 @@ static void decide(struct decode *d, struct talk *k)
 	if (k->kind != UNDECIDED)
 		return;
 	k->kind = RSP;
-	k->number = ++d->found;
-	print_opening(d, k);
-	print_pending(d, k);
+	decode_out_found(&d->out, &k->voice);
 }
 
 /* A frame of text whose sum is right does not come by itself. */
@@ -205,7 +170,7 @@ static void on_event(struct decode *d, struct talk *k, int who, enum rsp_event e
 	if (ev == RSP_PACKET && proves_rsp(buf_span(&k->framer[who].body)))
 		decide(d, k);
 	on[ev](words, k, who);
-	line(d, k, time, who == CLIENT ? '>' : '<', words);
+	line(d, k, time, who == CLIENT ? DECODE_CLIENT : DECODE_TARGET, words);
 }
 
 static void on_noise(struct decode *d, struct talk *k, int who, struct span noise, double time)
@@ -218,7 +183,7 @@ static void on_noise(struct decode *d, struct talk *k, int who, struct span nois
 	decode_raw(words, noise);
 	at = strlen(words);
 	snprintf(words + at, sizeof words - at, "  (no packet)");
-	line(d, k, time, who == CLIENT ? '>' : '<', words);
+	line(d, k, time, who == CLIENT ? DECODE_CLIENT : DECODE_TARGET, words);
 }
 
 /* Bytes that are nothing come one by one; they are told together. */
@@ -242,24 +207,60 @@ static void feed(struct decode *d, struct talk *k, int who, struct span s, doubl
 	on_noise(d, k, who, noise, time);
 }
 
-static void on_bytes(struct decode *d, struct talk *k, const struct capture_piece *piece)
+static void on_rsp(struct decode *d, struct talk *k, const struct capture_piece *piece)
 {
 	int who = piece->from_client ? CLIENT : STUB;
 
 	if (piece->gap) {
 		rsp_framer_reset(&k->framer[who]);
 		k->asked.n = 0;
-		line(d, k, piece->time, piece->from_client ? '>' : '<', "(bytes are missing here)");
+		line(d, k, piece->time, piece->from_client ? DECODE_CLIENT : DECODE_TARGET, "(bytes are missing here)");
 	}
 	feed(d, k, who, piece->bytes, piece->time);
 }
 
+static void on_kd(struct decode *d, struct talk *k, const struct capture_piece *piece)
+{
+	if (piece->gap)
+		decode_kd_gap(&k->kd, &d->out, piece->from_client, piece->time);
+	decode_kd_feed(&k->kd, &d->out, piece->from_client, piece->bytes, piece->time);
+}
+
+static void on_undecided(struct decode *d, struct talk *k, const struct capture_piece *piece)
+{
+	on_kd(d, k, piece);
+	if (k->kd.voice.number)
+		k->kind = KD;
+	else
+		on_rsp(d, k, piece);
+}
+
+static void on_bytes(struct decode *d, struct talk *k, const struct capture_piece *piece)
+{
+	static void (*const on[])(struct decode *, struct talk *, const struct capture_piece *) = {
+		[UNDECIDED] = on_undecided, [RSP] = on_rsp, [KD] = on_kd,
+	};
+
+	on[k->kind](d, k, piece);
+}
+
+/* What no packet showed to be anything is shown all the same if it is kdgate's own. */
+static void settle(struct decode *d, struct talk *k)
+{
+	if (k->kind == UNDECIDED && k->of_target)
+		decide(d, k);
+	if (k->kind == KD)
+		decode_kd_flush(&k->kd, &d->out);
+}
+
 static void on_end(struct decode *d, struct talk *k, const struct capture_piece *piece)
 {
-	bool torn = rsp_framer_midway(&k->framer[CLIENT]) || rsp_framer_midway(&k->framer[STUB]);
+	bool torn;
 
-	if (k->kind == RSP)
-		line(d, k, piece->time, '=', torn ? "ends, within a packet" : "ends");
+	settle(d, k);
+	torn = k->kind == KD ? decode_kd_midway(&k->kd) : rsp_framer_midway(&k->framer[CLIENT]) || rsp_framer_midway(&k->framer[STUB]);
+	if (k->kind == RSP || k->kind == KD)
+		decode_out_words(&d->out, k->kind == KD ? &k->kd.voice : &k->voice, piece->time, DECODE_NOBODY, torn ? "ends, within a packet" : "ends");
 	talk_fini(k);
 }
 
@@ -267,7 +268,7 @@ static int on_begin(struct decode *d, struct talk *k, const struct capture_piece
 {
 	int rc = talk_init(k, piece);
 
-	if (!rc && (piece->of_client || piece->of_target))
+	if (!rc && piece->of_client)
 		decide(d, k);
 	return rc;
 }
@@ -276,16 +277,18 @@ static int on_piece(struct decode *d, const struct capture_piece *piece)
 {
 	struct talk *k = &d->talks[piece->flow];
 
+	decode_out_time(&d->out, piece->time);
+	if (piece->datagram)
+		return decode_kdnet_take(&d->kdnet, &d->out, piece);
 	if (d->used <= piece->flow)
 		d->used = piece->flow + 1;
-	if (!d->timed)
-		d->start = piece->time;
-	d->timed = true;
 	if (piece->begins)
 		return on_begin(d, k, piece);
+	if (k->kind == NONE)
+		return 0;
 	if (piece->ends)
 		on_end(d, k, piece);
-	else if (k->kind != NONE)
+	else
 		on_bytes(d, k, piece);
 	return 0;
 }
@@ -295,13 +298,16 @@ static int decode_all(struct decode *d, char *why, size_t why_size)
 	struct capture_piece piece;
 	int rc = 1;
 
-	while (rc == 1 && !ferror(d->to)) {
+	while (rc == 1 && !ferror(d->out.to)) {
 		rc = capture_next(d->capture, &piece);
 		if (rc == 1 && on_piece(d, &piece) < 0) {
 			snprintf(why, why_size, "out of memory");
 			return -ENOMEM;
 		}
 	}
+	for (size_t i = 0; i < d->used; i++)
+		settle(d, &d->talks[i]);
+	decode_kdnet_end(&d->kdnet, &d->out);
 	if (rc < 0)
 		snprintf(why, why_size, "%s", capture_why(d->capture));
 	return rc < 0 ? rc : 0;
@@ -311,59 +317,71 @@ static int print_end(const struct decode *d, const char *name, char *why, size_t
 {
 	struct capture_counts n = capture_counts(d->capture);
 
-	if (fflush(d->to) || ferror(d->to)) {
+	if (fflush(d->out.to) || ferror(d->out.to)) {
 		snprintf(why, why_size, "standard output: %s", strerror(errno));
 		return -EIO;
 	}
-	if (d->found)
+	if (decode_kdnet_is_wrong_key(&d->kdnet)) {
+		snprintf(why, why_size, "%s: none of its KDNET datagrams verifies: it is the key of another target", name);
+		return -EKEYREJECTED;
+	}
+	if (d->out.found)
 		return 0;
-	snprintf(why, why_size, "%s: no RSP conversations: %" PRIu64 " packets, %" PRIu64 " of them TCP (%" PRIu64 " conversations), %" PRIu64 " UDP, %" PRIu64 " other%s",
-	         name, n.packets, n.tcp, n.conversations, n.udp, n.other, n.udp ? "; KDNET is UDP, and is not decoded by this version" : "");
+	snprintf(why, why_size, "%s: no RSP, KD or KDNET: %" PRIu64 " packets, %" PRIu64 " of them TCP (%" PRIu64 " conversations), %" PRIu64 " UDP, %" PRIu64 " other",
+	         name, n.packets, n.tcp, n.conversations, n.udp, n.other);
 	return -ENODATA;
 }
 
-static int decode_capture(struct capture *c, const char *name, FILE *to, char *why, size_t why_size)
+static void decode_destroy(struct decode *d)
+{
+	for (size_t i = 0; i < d->used; i++)
+		talk_fini(&d->talks[i]);
+	decode_kdnet_fini(&d->kdnet);
+	free(d);
+}
+
+static int decode_capture(struct capture *c, const char *name, const struct decode_how *how, char *why, size_t why_size)
 {
 	struct decode *d = calloc(1, sizeof *d);
 	int rc;
 
-	if (!d) {
+	if (!d || decode_kdnet_init(&d->kdnet, how->key) < 0) {
+		free(d);
 		snprintf(why, why_size, "out of memory");
 		return -ENOMEM;
 	}
+	capture_with_datagrams(c);
 	d->capture = c;
-	d->to = to;
+	d->out = (struct decode_out){ .to = how->to, .json = how->json };
 	rc = decode_all(d, why, why_size);
 	if (!rc)
 		rc = print_end(d, name, why, why_size);
 	else
-		fflush(to);
-	for (size_t i = 0; i < d->used; i++)
-		talk_fini(&d->talks[i]);
-	free(d);
+		fflush(how->to);
+	decode_destroy(d);
 	return rc;
 }
 
-int decode_stream(FILE *f, const char *name, FILE *to, char *why, size_t why_size)
+int decode_stream(FILE *f, const char *name, const struct decode_how *how, char *why, size_t why_size)
 {
 	struct capture *c = NULL;
 	int rc = capture_open_stream(&c, f, name, why, why_size);
 
 	if (rc)
 		return rc;
-	rc = decode_capture(c, name, to, why, why_size);
+	rc = decode_capture(c, name, how, why, why_size);
 	capture_close(c);
 	return rc;
 }
 
-int decode_file(const char *file, FILE *to, char *why, size_t why_size)
+int decode_file(const char *file, const struct decode_how *how, char *why, size_t why_size)
 {
 	struct capture *c = NULL;
 	int rc = capture_open(&c, file, why, why_size);
 
 	if (rc)
 		return rc;
-	rc = decode_capture(c, file, to, why, why_size);
+	rc = decode_capture(c, file, how, why, why_size);
 	capture_close(c);
 	return rc;
 }

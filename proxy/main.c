@@ -95,11 +95,25 @@ static int on_learned(struct options *o)
 	return learned_from_file(o->file, stdout, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
 }
 
+/* The key to a recording, if one is given: 0, -EINVAL with why. */
+static int load_key(struct options *o, char *why, size_t why_size)
+{
+	if (!o->key)
+		return config_keys(&o->config, why, why_size);
+	log_line(LOG_LEVEL_WARNING, "--key: a key on a command line can be seen by everybody on this machine, with ps, and stays in the shell's history; "
+		 "better is --key-file FILE");
+	return config_key_text(o->config.targets, o->key, why, why_size);
+}
+
 static int on_decode(struct options *o)
 {
+	struct decode_how how = { .to = stdout, .json = o->json };
 	char why[CONFIG_WHY];
 
-	return decode_file(o->file, stdout, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
+	if (load_key(o, why, sizeof why) < 0)
+		return fail(why);
+	how.key = o->config.targets[0].key;
+	return decode_file(o->file, &how, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
 }
 
 static int on_text(struct options *o)

@@ -110,8 +110,18 @@ static int take_key_file(struct parse *p, const char *arg)
 /* Everybody may read the command lines of all programs. */
 static int take_key(struct parse *p, const char *arg)
 {
+	if (p->o->mode == OPTIONS_RUN)
+		return config_refuse(p->what, sizeof p->what,
+				     "a key on a command line can be seen by everybody on this machine, with ps; expected --key-file FILE");
+	p->o->key = arg;
+	return 0;
+}
+
+static int take_json(struct parse *p, const char *arg)
+{
 	(void)arg;
-	return config_refuse(p->what, sizeof p->what, "a key on a command line can be seen by everybody on this machine, with ps; expected --key-file FILE");
+	p->o->json = true;
+	return 0;
 }
 
 static int take_policy(struct parse *p, const char *arg)
@@ -247,13 +257,14 @@ static const struct option_row rows[] = {
 	{ "record", 0, true, RUN | SERVE, take_record },
 	{ "learn", 0, true, RUN | SERVE, take_learn },
 	{ "recording", 0, true, LEARNED, take_nothing },
+	{ "json", 0, false, DECODE, take_json },
 	{ "trace", 0, false, RUN | SERVE, take_trace },
 	{ "verbose", 'v', false, ALL, take_verbose },
 	{ "quiet", 'q', false, ALL, take_quiet },
 	{ "help", 'h', false, ALL, take_nothing },
 	{ "version", 'V', false, ALL, take_nothing },
-	{ "key-file", 0, true, RUN, take_key_file },
-	{ "key", 0, true, RUN, take_key },
+	{ "key-file", 0, true, RUN | DECODE, take_key_file },
+	{ "key", 0, true, RUN | DECODE, take_key },
 };
 
 static const struct command {
@@ -529,11 +540,23 @@ static int parse_explain(struct parse *p, int words, char **word)
 	return rc;
 }
 
+/* A target for the key's sake: its file is read as a target's is. */
 static int parse_decode(struct parse *p, int words, char **word)
 {
+	int rc;
+
 	(void)words;
 	p->o->file = word[1];
-	return apply(p);
+	p->target = p->o->config.targets;
+	config_target_init(p->target);
+	snprintf(p->target->name, sizeof p->target->name, "%.*s", (int)sizeof p->target->name - 1, word[1]);
+	rc = apply(p);
+	if (!rc && p->o->key && *p->target->key_file)
+		return config_refuse(p->why, p->why_size, "--key and --key-file are both given; expected one of them");
+	if (*p->target->key_file)
+		p->target->addr.kind = ADDR_KDNET;
+	p->o->config.targets_n = 1;
+	return rc;
 }
 
 static int parse_learned(struct parse *p, int words, char **word)

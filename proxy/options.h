@@ -14,7 +14,7 @@ enum options_mode {
 	OPTIONS_CHECK,   /* the same */
 	OPTIONS_EXPLAIN, /* .config has the policies; .policy, .packets */
 	OPTIONS_LEARNED, /* explain --recording FILE: .file */
-	OPTIONS_DECODE,  /* .file */
+	OPTIONS_DECODE,  /* .file, .key, .json; .config has a target for its key file */
 	OPTIONS_LS,
 	OPTIONS_KEYGEN,
 	OPTIONS_HELP,    /* .text goes to standard output */
@@ -27,6 +27,8 @@ struct options {
 	struct config config;  /* owned */
 	const char *file;      /* -c; NULL: none. SERVE, CHECK: always one. DECODE, LEARNED: the capture */
 	const char *policy;    /* of EXPLAIN */
+	const char *key;       /* --key; NULL: not given */
+	bool json;             /* --json */
 	char **packets;        /* of argv */
 	size_t packets_n;
 	const char *text;      /* static */

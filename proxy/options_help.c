@@ -91,9 +91,14 @@ static const char explain[] =
 	"  --recording FILE       of --record, or a capture (pcap, pcapng) of RSP over TCP\n";
 
 static const char decode[] =
-	"kdgate decode FILE\n"
+	"kdgate decode FILE [OPTION]...\n"
 	"\n"
-	"Prints a recording of --record, or a capture (pcap, pcapng) of RSP over TCP, packet by packet, in words.\n";
+	"Prints a recording packet by packet, in words: of --record; a capture (pcap, pcapng) of RSP or KD over TCP, or of KDNET;\n"
+	"a serial line's as text, each line SECONDS T|H HEX. All of them also packed by gzip; - for standard input.\n"
+	"\n"
+	"  --key-file FILE        the key of a KDNET target, or credential:NAME; without it, what is sealed stays so\n"
+	"  --key KEY              the key itself, which others can see\n"
+	"  --json                 an object a line, with all of every field\n";
 
 static const char ls[] =
 	"kdgate ls\n"

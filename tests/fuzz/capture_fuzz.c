@@ -67,13 +67,15 @@ static uint64_t read_all(const uint8_t *data, size_t size)
 static void decode(const uint8_t *data, size_t size)
 {
 	FILE *in = fmemopen((void *)(uintptr_t)data, size, "rb"), *to;
+	struct decode_how how = { .json = size % 2 };
 	char why[512] = "", *text = NULL;
 	size_t n = 0;
 	int rc;
 
 	to = open_memstream(&text, &n);
 	must(in && to);
-	rc = decode_stream(in, "fuzz", to, why, sizeof why);
+	how.to = to;
+	rc = decode_stream(in, "fuzz", &how, why, sizeof why);
 	must(fclose(to) == 0);
 	must((rc == 0) == !why[0]);
 	for (size_t i = 0; i < n; i++)

@@ -17,6 +17,7 @@ static uint32_t seq[2];
 static char *out;
 static size_t out_n;
 static char why[512];
+static struct decode_how how;
 
 static void bytes(bool client, const void *p, size_t n)
 {
@@ -61,7 +62,8 @@ static int decoded_of(size_t n)
 	to = open_memstream(&out, &out_n);
 	assert_true(in && to);
 	why[0] = 0;
-	rc = decode_stream(in, "some.pcap", to, why, sizeof why);
+	how.to = to;
+	rc = decode_stream(in, "some.pcap", &how, why, sizeof why);
 	assert_int_equal(fclose(to), 0);
 	return rc;
 }
@@ -296,7 +298,7 @@ static void other_conversations_are_left_out(void **state)
 	http(80);
 	assert_int_equal(decoded_of(b.n), -ENODATA);
 	assert_string_equal(out, "");
-	assert_string_equal(why, "some.pcap: no RSP conversations: 2 packets, 2 of them TCP (1 conversations), 0 UDP, 0 other");
+	assert_string_equal(why, "some.pcap: no RSP, KD or KDNET: 2 packets, 2 of them TCP (1 conversations), 0 UDP, 0 other");
 }
 
 /* What a console says before anybody debugs is much; the packets behind it are found. */
@@ -322,7 +324,7 @@ static void a_damaged_file_is_printed_up_to_there(void **state)
 	assert_non_null(strstr(out, "> g  (reg.read)\n"));
 	assert_null(strstr(out, "m0,4"));
 	assert_non_null(strstr(why, "some.pcap: packet 4, near byte "));
-	assert_true(decode_file("/nonexistent/x", stdout, why, sizeof why) == -ENOENT && strstr(why, "/nonexistent/x"));
+	assert_true(decode_file("/nonexistent/x", &how, why, sizeof why) == -ENOENT && strstr(why, "/nonexistent/x"));
 }
 
 static void an_output_that_is_full(void **state)
@@ -334,7 +336,8 @@ static void an_output_that_is_full(void **state)
 	packet(true, "g");
 	in = fmemopen(b.bytes, b.n, "rb");
 	assert_true(in && full);
-	assert_int_equal(decode_stream(in, "some.pcap", full, why, sizeof why), -EIO);
+	how.to = full;
+	assert_int_equal(decode_stream(in, "some.pcap", &how, why, sizeof why), -EIO);
 	assert_non_null(strstr(why, "No space left"));
 	fclose(full);
 }
