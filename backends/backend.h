@@ -41,6 +41,7 @@ struct backend_info {
 	bool was_running;          /* it ran when it was met, and opening stopped it */
 	size_t read_max;           /* bytes of memory that one request brings; 0: not known */
 	bool one_memory;           /* every thread sees the same at an address */
+	bool windows;              /* its images are PE files, and lldb is told so */
 	bool exceptions;           /* a stop's signal is a kernel's exception: a resume with it leaves the exception to the kernel, one without
 	                            * says that it is dealt with */
 };

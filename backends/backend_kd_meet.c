@@ -69,7 +69,7 @@ static int take_version(struct backend_kd *b)
 	b->info.tdesc = &b->tdesc;
 	b->info.memory_map = buf_span(&b->map);
 	b->info.read_max = backend_kd_is_net(b) ? KD_NET_READ_MAX : KD_DATA_MAX;
-	b->info.one_memory = true;
+	b->info.one_memory = b->info.windows = true;
 	b->info.exceptions = true;
 	return 0;
 }

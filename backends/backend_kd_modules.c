@@ -3,10 +3,13 @@
 
 #include "filters/guard_doc.h"
 
+#include "backends/kd/pe.h"
+
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-enum { TEXT_AT = 0x1000 };
+enum { TEXT_AT = 0x1000, LOOK = 0x280 }; /* LOOK: bytes of a header that are enough, mostly */
 
 int backend_kd_data_block(struct backend_kd *b)
 {
@@ -94,7 +97,8 @@ static int walk_name(struct backend_kd *b)
 
 	if (rc == 0)
 		return -EAGAIN;
-	*image = (struct backend_kd_image){ .base = b->module.base, .size = b->module.size, .text = TEXT_AT };
+	if (image->base != b->module.base || image->size != b->module.size) /* else what was seen of it holds */
+		*image = (struct backend_kd_image){ .base = b->module.base, .size = b->module.size, .text = TEXT_AT, .look = LOOK };
 	kd_utf16_base(image->name, sizeof image->name, got);
 	if (!*image->name)
 		snprintf(image->name, sizeof image->name, "unknown-%llx", (unsigned long long)image->base);
@@ -126,30 +130,70 @@ int backend_kd_images(struct backend_kd *b)
 	return 1;
 }
 
-static int put_image(struct buf *out, const struct backend_kd_image *i)
+/* 1: it has been looked at; 0. What cannot be read is no DLL. */
+static int look_at(struct backend_kd *b, struct backend_kd_image *i)
+{
+	struct kd_pe pe = { 0 };
+	struct span got;
+	int rc;
+
+	while (!i->seen && !b->cut) {
+		rc = backend_kd_fetch(b, i->base, i->look, &got);
+		if (rc == 0)
+			return 0;
+		rc = rc < 0 ? rc : kd_pe_parse(got, &pe);
+		i->seen = rc != -EAGAIN;
+		i->dll = rc == 0 && pe.dll;
+		i->look = (uint16_t)pe.need;
+	}
+	return 1;
+}
+
+static int look_at_all(struct backend_kd *b)
+{
+	int rc = backend_kd_images(b);
+
+	for (size_t i = 0; i < b->images_n && rc > 0; i++)
+		rc = look_at(b, &b->images[i]);
+	return rc;
+}
+
+static int put_place(struct buf *out, const struct backend_kd_image *i, bool lldb)
+{
+	if (lldb)
+		return buf_printf(out, "<section address=\"0x%llx\"/>", (unsigned long long)i->base);
+	return buf_printf(out, "<segment address=\"0x%llx\"/>", (unsigned long long)i->base + i->text);
+}
+
+static int put_image(struct buf *out, const struct backend_kd_image *i, bool lldb)
 {
 	size_t before = out->len;
 	int rc = buf_put_text(out, "<library name=\"" GUARD_NOWHERE);
 
 	for (const char *c = i->name; rc == 0 && *c; c++)
 		rc = strchr("<>&\"'", *c) ? buf_put_u8(out, '_') : buf_put_u8(out, (uint8_t)*c);
-	if (rc == 0)
-		rc = buf_printf(out, "\"><segment address=\"0x%llx\"/></library>", (unsigned long long)i->base + i->text);
+	rc = rc ? rc : buf_put_text(out, "\">");
+	rc = rc ? rc : put_place(out, i, lldb);
+	rc = rc ? rc : buf_put_text(out, "</library>");
 	if (rc < 0)
 		buf_cut(out, before);
 	return rc;
 }
 
+/* gdb places an image by its first section. lldb places it by its base, which it reads from what is called a section there; and an image
+ * that is no DLL becomes its program, whereupon it forgets where everything lies: those it is not told of. Where the kernel lies it asks
+ * by itself. */
 int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news)
 {
-	int rc = backend_kd_images(b);
+	bool lldb = b->cmd.which == 'l';
+	int rc = lldb ? look_at_all(b) : backend_kd_images(b);
 
 	if (rc <= 0)
 		return rc;
 	buf_reset(&b->doc, 0);
 	rc = buf_put_text(&b->doc, "<library-list>");
 	for (size_t i = 0; i < b->images_n && rc == 0 && buf_room(&b->doc) > 256; i++)
-		rc = put_image(&b->doc, &b->images[i]);
+		rc = lldb && !b->images[i].dll ? 0 : put_image(&b->doc, &b->images[i], lldb);
 	if (rc < 0 || buf_put_text(&b->doc, "</library-list>") < 0)
 		return -ENOBUFS;
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .bytes = buf_span(&b->doc), .last = true };
@@ -167,6 +211,42 @@ int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news)
 	if (b->version.kern_base == 0)
 		slide = 0;
 	if (buf_printf(&b->doc, "Text=%llx;Data=%llx;Bss=%llx", slide, slide, slide) < 0)
+		return -ENOBUFS;
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = buf_span(&b->doc) };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+/* The last part of a path, of either kind. */
+static struct span last_part(struct span path)
+{
+	size_t from = path.len;
+
+	while (from && path.p[from - 1] != '/' && path.p[from - 1] != '\\')
+		from--;
+	return span_from(path, from);
+}
+
+static const struct backend_kd_image *image_of(const struct backend_kd *b, struct span name)
+{
+	for (size_t i = 0; i < b->images_n; i++)
+		if (strlen(b->images[i].name) == name.len && strncasecmp(b->images[i].name, (const char *)name.p, name.len) == 0)
+			return &b->images[i];
+	return NULL;
+}
+
+/* Asked by lldb of its program, by the path that it has here. */
+int backend_kd_task_load_address(struct backend_kd *b, struct backend_news *news)
+{
+	const struct backend_kd_image *image;
+	int rc = backend_kd_images(b);
+
+	if (rc <= 0)
+		return rc;
+	image = image_of(b, last_part(b->cmd.data));
+	if (!image)
+		return backend_kd_say_error(b, news, 1, "no image of that name is loaded");
+	buf_reset(&b->doc, 0);
+	if (buf_printf(&b->doc, "%llx", (unsigned long long)image->base) < 0)
 		return -ENOBUFS;
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = buf_span(&b->doc) };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);

@@ -76,6 +76,8 @@ struct backend_kd_cpu {
 struct backend_kd_image {
 	uint64_t base;
 	uint32_t size, text;            /* text: where its first section is, from base */
+	bool seen, dll;                 /* seen: its header was looked at, which tells .dll */
+	uint16_t look;                  /* so much of the header is to be looked at */
 	char name[BACKEND_KD_NAME];
 };
 
@@ -282,6 +284,7 @@ int backend_kd_images(struct backend_kd *b) MUST_USE; /* 1: .images; also when s
 int backend_kd_data_block(struct backend_kd *b) MUST_USE; /* 1: .kdbg_bytes; -ENOENT */
 int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news) MUST_USE;
+int backend_kd_task_load_address(struct backend_kd *b, struct backend_news *news) MUST_USE;
 
 /* backend_kd_monitor.c */
 int backend_kd_task_monitor(struct backend_kd *b, struct backend_news *news) MUST_USE;

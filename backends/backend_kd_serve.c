@@ -247,6 +247,13 @@ static int no_document(struct backend_kd *b, struct backend_news *news)
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
 
+/* A gdb that knows Windows asks for the thread's block when it meets its program, and gives up where that is unsupported. */
+static int no_thread_block(struct backend_kd *b, struct backend_news *news)
+{
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = span_of("0") };
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
 static bool is_named(const struct rsp_cmd *cmd, const char *name)
 {
 	return cmd->spec && strcmp(cmd->spec->name, name) == 0;
@@ -265,8 +272,16 @@ int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struc
 		[RSP_OP_XFER_READ] = no_document, [RSP_OP_MONITOR] = backend_kd_task_monitor,
 	};
 
-	if (is_named(cmd, "qOffsets"))
-		return backend_kd_task_offsets;
+	static const struct {
+		const char *name;
+		int (*task)(struct backend_kd *b, struct backend_news *news);
+	} named[] = {
+		{ "qOffsets", backend_kd_task_offsets }, { "qFileLoadAddress:", backend_kd_task_load_address }, { "qGetTIBAddr:", no_thread_block },
+	};
+
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+		if (is_named(cmd, named[i].name))
+			return named[i].task;
 	if (cmd->op == RSP_OP_XFER_READ && (span_is(cmd->text, "libraries") || span_is(cmd->text, "libraries-svr4")))
 		return backend_kd_task_libraries;
 	return cmd->op < RSP_OPS ? tasks[cmd->op] : NULL;

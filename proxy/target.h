@@ -69,7 +69,7 @@ struct target {
 		bool known;                 /* of this stop, and of the rest, which say what it is */
 		int obj;                    /* enum guard_object */
 		int64_t tid;                /* where each thread has its own; else 0 */
-		bool paths;
+		bool paths, lldb;           /* with directories; as lldb reads it */
 		char annex[128];
 		struct buf bytes;           /* as it is served */
 	} doc;

@@ -46,7 +46,7 @@ static int64_t thread_of(const struct session *s, int obj)
 static bool is_known(const struct target *t, const struct session *s, int obj)
 {
 	return t->doc.known && t->doc.obj == obj && t->doc.tid == thread_of(s, obj) && t->doc.paths == target_keeps_paths(s) &&
-	       span_is(s->cmd.annex, t->doc.annex);
+	       t->doc.lldb == s->dialect.lldb && span_is(s->cmd.annex, t->doc.annex);
 }
 
 bool target_tell_doc(struct target *t, struct session *s)
@@ -73,6 +73,7 @@ bool target_wants_doc(struct target *t, const struct session *s)
 	t->doc.obj = guard_object_of(s->cmd.text);
 	t->doc.tid = thread_of(s, t->doc.obj);
 	t->doc.paths = target_keeps_paths(s);
+	t->doc.lldb = s->dialect.lldb;
 	memcpy(t->doc.annex, annex.p, annex.len);
 	t->doc.annex[annex.len] = 0;
 	return t->doc.obj >= 0;

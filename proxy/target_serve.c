@@ -68,6 +68,7 @@ static int nothing_to_write(struct target *t, struct session *s, unsigned slot, 
 static int fetch(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
 	(void)slot;
+	s->cmd.which = s->dialect.lldb ? 'l' : 'g';
 	if (target_wants_doc(t, s))
 		return hand_over(t, s, now);
 	session_unsupported(s);

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "rsp/tdesc.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,37 +70,45 @@ static bool on_xfer(struct target *t, struct session *s)
 	return true;
 }
 
-/* What lldb calls the machine. It is asked for so that lldb waits longer for an answer than it would. */
-static const char *triple(const struct backend_info *info)
+/* What lldb calls the processor. It is asked for so that lldb waits longer for an answer than it would. */
+static const char *lldb_cpu(const struct backend_info *info)
 {
 	static const struct {
-		const char *arch, *triple;
+		const char *arch, *cpu;
 	} known[] = {
-		{ "i386:x86-64", "x86_64-unknown-unknown" }, { "i386", "i386-unknown-unknown" },
-		{ "aarch64", "aarch64-unknown-unknown" },    { "arm", "arm-unknown-unknown" },
-		{ "riscv:rv64", "riscv64-unknown-unknown" }, { "powerpc:common64", "powerpc64-unknown-unknown" },
+		{ "i386:x86-64", "x86_64" }, { "i386", "i386" },          { "aarch64", "aarch64" },
+		{ "arm", "arm" },            { "riscv:rv64", "riscv64" }, { "powerpc:common64", "powerpc64" },
 	};
 
 	for (size_t i = 0; info->tdesc && i < sizeof known / sizeof *known; i++)
 		if (!strcmp(known[i].arch, info->tdesc->arch))
-			return known[i].triple;
+			return known[i].cpu;
 	return NULL;
+}
+
+/* Of an unknown system lldb searches the memory for a kernel of Darwin's; of Windows it takes libraries for PE files, and a list of
+ * them takes long over a serial line. */
+static int put_host(const struct backend_info *info, struct buf *out)
+{
+	static const struct {
+		const char *system;
+		unsigned seconds;
+	} hosts[] = { { "-unknown-unknown", 20 }, { "-pc-windows-msvc", 60 } };
+	const char *cpu = lldb_cpu(info);
+	int rc = cpu ? buf_put_text(out, "triple:") : -ENOENT;
+
+	rc = rc ? rc : hex_put(out, span_of(cpu));
+	rc = rc ? rc : hex_put(out, span_of(hosts[info->windows].system));
+	return rc ? rc : buf_printf(out, ";default_packet_timeout:%u;", hosts[info->windows].seconds);
 }
 
 static bool on_host_info(struct target *t, struct session *s)
 {
-	const char *name = triple(t->be->ops->info(t->be));
 	uint8_t room[256];
 	struct buf out = { .base = room, .cap = sizeof room };
-	int rc;
 
 	s->dialect.lldb = true;
-	rc = name ? buf_put_text(&out, "triple:") : -1;
-	if (!rc)
-		rc = hex_put(&out, span_of(name));
-	if (!rc)
-		rc = buf_put_text(&out, ";default_packet_timeout:20;");
-	if (rc)
+	if (put_host(t->be->ops->info(t->be), &out) < 0)
 		session_unsupported(s);
 	else
 		session_text(s, buf_span(&out));
@@ -129,6 +138,7 @@ static bool on_status(struct target *t, struct session *s)
 
 	if (t->state == TARGET_RUNNING)
 		return false;
+	stop.libraries = t->be->ops->info(t->be)->windows;
 	target_cache_expedite(t, &stop);
 	session_tell(s, SESSION_STATUS, &news);
 	return true;

@@ -142,7 +142,7 @@ struct rsp_cmd {
 	struct rsp_thread thread; /* H T ... and lldb's ;thread:t; */
 	uint64_t addr, len;       /* bytes; len also for M and X, and equal to data.len there */
 	uint64_t num[3];          /* register number; breakpoint type; offset; fd; mode; in the order of the schema */
-	char which;               /* H: 'g' 'c' 's' */
+	char which;               /* H: 'g' 'c' 's'; of a qXfer that is handed to a backend: 'g' 'l', who reads it, gdb or lldb */
 	struct span data;         /* decoded bytes: of M X G P qRcmd (the text) vFile (the path) ... */
 	struct span text;         /* printable text: qXfer object, qSupported features, JSON; of UNKNOWN: the whole packet */
 	struct span annex;        /* qXfer */

@@ -36,6 +36,7 @@ struct rsp_stop {
 	enum rsp_stop_why why;
 	uint64_t addr;            /* of a watch */
 	const char *words;        /* what lldb shows as the reason; NULL: follows from the rest. Never parsed */
+	bool libraries;           /* lldb is to read the list of libraries, as with RSP_WHY_LIBRARY. Never parsed */
 	size_t regs_n;            /* expedited registers; beyond them nothing is set */
 	struct rsp_stop_reg {
 		unsigned num, len;

@@ -191,6 +191,8 @@ static int put_signal(struct buf *out, const struct rsp_dialect *d, const struct
 	if (!rc && s->has_core)
 		rc = buf_printf(out, "core:%" PRIx64 ";", s->core);
 	rc = rc ? rc : put_reason(out, d, s);
+	if (!rc && d->lldb && s->libraries && s->why != RSP_WHY_LIBRARY)
+		rc = buf_put_text(out, "library:;");
 	if (!rc && d->lldb)
 		rc = put_lldb_reason(out, s);
 	return rc ? rc : put_regs(out, s);
@@ -257,6 +259,14 @@ static int say_file(struct buf *out, const struct rsp_reply *r)
 		rc = rc ? rc : rsp_put_escaped(out, r->bytes);
 	}
 	return finish(out, at, rc);
+}
+
+/* x in the answer to p: gdb shows such a register as unavailable, lldb as a number; but lldb does so for an error, and gdb does not. */
+static int say_regs(struct buf *out, const struct rsp_dialect *d, const struct rsp_cmd *cmd, struct span hex)
+{
+	if (d->lldb && cmd->op == RSP_OP_REG_READ && hex.len && hex.p[0] == 'x')
+		return rsp_say_error(out, d, 1, span_of("the register is unavailable"));
+	return rsp_frame(out, hex);
 }
 
 static int say_bytes(struct buf *out, const struct rsp_cmd *cmd, struct span bytes)
@@ -338,6 +348,7 @@ int rsp_say_reply(struct buf *out, const struct rsp_dialect *d, const struct rsp
 	case RSP_REPLY_BYTES:
 		return say_bytes(out, cmd, reply->bytes);
 	case RSP_REPLY_REGS:
+		return say_regs(out, d, cmd, reply->bytes);
 	case RSP_REPLY_TEXT:
 		return rsp_frame(out, reply->bytes);
 	case RSP_REPLY_CHUNK:

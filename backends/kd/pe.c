@@ -7,9 +7,9 @@
 
 /* Offsets in the DOS header; from the PE signature, as the PE format has them; in a section's header. */
 enum { DOS_BYTES = 0x40, DOS_PE_AT = 0x3c, DOS_MAGIC = 0x5a4d, PE_SIGNATURE = 0x4550 };
-enum { AT_MACHINE = 4, AT_SECTIONS = 6, AT_TIMESTAMP = 8, AT_OPTIONAL_SIZE = 20, AT_OPTIONAL = 24, AT_ENTRY = 40, AT_BASE64 = 48,
+enum { AT_MACHINE = 4, AT_SECTIONS = 6, AT_TIMESTAMP = 8, AT_OPTIONAL_SIZE = 20, AT_FLAGS = 22, AT_OPTIONAL = 24, AT_ENTRY = 40, AT_BASE64 = 48,
        AT_BASE32 = 52, AT_SIZE = 80, AT_CHECKSUM = 88, PE_BYTES = 92 };
-enum { MAGIC32 = 0x10b, MAGIC64 = 0x20b, SECTION_BYTES = 40, SECTION_AT = 12, NO_SECTIONS = 0x1000 };
+enum { MAGIC32 = 0x10b, MAGIC64 = 0x20b, SECTION_BYTES = 40, SECTION_AT = 12, FLAG_DLL = 0x2000, NO_SECTIONS = 0x1000 };
 
 static int need(struct span s, uint64_t bytes, struct kd_pe *out)
 {
@@ -26,6 +26,7 @@ static void take_pe(struct span pe, struct kd_pe *out)
 	out->machine = kd_machine_of((uint16_t)le_get(pe, AT_MACHINE, 2));
 	out->sections = (uint16_t)le_get(pe, AT_SECTIONS, 2);
 	out->timestamp = (uint32_t)le_get(pe, AT_TIMESTAMP, 4);
+	out->dll = le_get(pe, AT_FLAGS, 2) & FLAG_DLL;
 	out->entry = (uint32_t)le_get(pe, AT_ENTRY, 4);
 	out->image_base = wide ? le_get(pe, AT_BASE64, 8) : le_get(pe, AT_BASE32, 4);
 	out->size = (uint32_t)le_get(pe, AT_SIZE, 4);

@@ -10,6 +10,7 @@ enum { KD_PE_MOST = 4096 /* bytes of headers that are looked at */, KD_PE_FIRST 
 struct kd_pe {
 	enum kd_machine machine;
 	uint16_t sections;
+	bool dll;            /* as its linker marked it: Microsoft's leaves kernels and drivers unmarked, GNU's marks what exports */
 	uint32_t timestamp, checksum;
 	uint32_t size;       /* SizeOfImage */
 	uint32_t entry;      /* relative to the base, as is text */

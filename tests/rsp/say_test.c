@@ -146,6 +146,14 @@ static void stops_without_reason(void **state)
 	says("T05library:;");
 	assert_int_equal(rsp_say_stop(&out, &old_lldb, &s, NULL, 0), 0);
 	says("T05library:;reason:trap;");
+	s.libraries = true;
+	assert_int_equal(rsp_say_stop(&out, &old_lldb, &s, NULL, 0), 0);
+	says("T05library:;reason:trap;");
+	s = (struct rsp_stop){ .code = 2, .libraries = true };
+	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
+	says("T02");
+	assert_int_equal(rsp_say_stop(&out, &old_lldb, &s, NULL, 0), 0);
+	says("T02library:;reason:signal;");
 	s = (struct rsp_stop){ .code = 0, .why = RSP_WHY_REPLAY_END };
 	assert_int_equal(rsp_say_stop(&out, &gdb, &s, NULL, 0), 0);
 	says("T00replaylog:end;");
@@ -250,6 +258,23 @@ static void no_error_as_a_description(void **state)
 		assert_int_equal(rsp_say_reply(&out, dialects[d], &cmd, &error), 0);
 		assert_true(span_starts(body(), "E"));
 	}
+}
+
+/* lldb would show x as a number. */
+static void a_register_that_is_unavailable(void **state)
+{
+	struct rsp_reply reply = { .kind = RSP_REPLY_REGS, .bytes = BYTES("xxxx") };
+	struct rsp_cmd cmd;
+
+	(void)state;
+	rsp_cmd_make(&cmd, "p");
+	assert_int_equal(rsp_say_reply(&out, &gdb, &cmd, &reply), 0);
+	says("xxxx");
+	assert_int_equal(rsp_say_reply(&out, &old_lldb, &cmd, &reply), 0);
+	says("E01");
+	reply.bytes = (struct span)BYTES("12ab");
+	assert_int_equal(rsp_say_reply(&out, &old_lldb, &cmd, &reply), 0);
+	says("12ab");
 }
 
 static void a_stop_is_no_answer(void **state)
@@ -389,7 +414,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(no_files_at_the_stub),
-		cmocka_unit_test(no_error_as_a_description),
+		cmocka_unit_test(no_error_as_a_description), cmocka_unit_test(a_register_that_is_unavailable),
 		cmocka_unit_test(a_stop_is_no_answer),
 		cmocka_unit_test(too_little_room),
 		cmocka_unit_test(stop_too_little_room),

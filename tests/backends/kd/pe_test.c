@@ -25,6 +25,7 @@ static void images(void **state)
 	assert_int_equal(kd_pe_parse(layout_span(WIDE), &pe), 0);
 	assert_int_equal(pe.machine, KD_AMD64);
 	assert_int_equal(pe.sections, 2);
+	assert_false(pe.dll);
 	assert_int_equal(pe.timestamp, 0xddccbbaa);
 	assert_int_equal(pe.checksum, 0x149e3f);
 	assert_int_equal(pe.size, 0x5000);
@@ -36,6 +37,8 @@ static void images(void **state)
 	assert_int_equal(pe.size, 0x5000);
 	assert_int_equal(pe.text, 0x1000);
 	assert_int_equal(pe.image_base, 0x400000);
+	assert_int_equal(kd_pe_parse(layout_span(NARROW "@0x96 2620"), &pe), 0);
+	assert_true(pe.dll);
 	assert_int_equal(kd_pe_parse(layout_span(WIDE "@0x86 0000"), &pe), 0);
 	assert_int_equal(pe.text, 0x1000);
 }

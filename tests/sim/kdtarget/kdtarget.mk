@@ -4,7 +4,7 @@ KDTARGET = tests/sim/kdtarget
 KDIMAGES = $(foreach arch,amd64 i386,$(addprefix $(BUILD)/$(KDTARGET)/$(arch)/,ntoskrnl.exe kddriver.sys))
 
 # Kept debuggable: no optimisation, frames, DWARF whose paths begin at the top of the tree.
-KDIMAGE_FLAGS = -std=c17 -ffreestanding -nostdlib -O0 -g -fno-omit-frame-pointer -mgeneral-regs-only -fno-stack-protector -fno-ident \
+KDIMAGE_FLAGS = -std=c17 -ffreestanding -nostdlib -O0 -gdwarf-4 -fno-omit-frame-pointer -mgeneral-regs-only -fno-stack-protector -fno-ident \
                 -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wundef -Wvla -Werror -Wl,--no-insert-timestamp -Wl,--dynamicbase
 KDKERNEL_C = $(addprefix $(KDTARGET)/image/,kernel.c io.c kd.c print.c module.c bugcheck.c command.c)
 KDIMAGE_H  = $(KDTARGET)/image/ke.h $(KDTARGET)/command.h
