@@ -146,8 +146,10 @@ static int make_room(struct backend_kd *b)
 	return rc;
 }
 
+/* Said aloud too: gdb says nothing of a breakpoint in a library that it could not set. */
 static int refuse_site(struct backend_kd *b, struct backend_news *news, struct backend_kd_site *s, const char *words)
 {
+	backend_kd_print(b, "kdgate: no breakpoint is set at 0x%llx: %s\n", (unsigned long long)b->cmd.addr, words);
 	if (s)
 		*s = (struct backend_kd_site){ 0 };
 	return backend_kd_say_error(b, news, REFUSED, words);

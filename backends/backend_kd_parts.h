@@ -51,7 +51,7 @@ enum {
 	BACKEND_KD_STORM = 1024,        /* so often at once a target may stop, prompt or ask for files, by itself: a boot does so hundreds of times */
 	BACKEND_KD_STORM_MS = 20,       /* for each, after that */
 	BACKEND_KD_NOISE_BYTES = 4096,  /* which are no packets, and are not told of */
-	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6,
+	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6, BACKEND_KD_SIGPWR = 32,
 };
 
 struct backend_kd_site { /* a software breakpoint */
@@ -248,6 +248,7 @@ bool backend_kd_is_trap(const struct backend_kd *b, const uint8_t *bytes);
 int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_run_on(struct backend_kd *b) MUST_USE; /* 0: a task lets it run, and nobody is told */
+bool backend_kd_may_be_trap(const struct backend_kd *b); /* it stands at an int3, its own or one that is out by now */
 int backend_kd_breaks_in(struct backend_kd *b, uint64_t now) MUST_USE;
 
 /* backend_kd_stop.c */

@@ -10,7 +10,7 @@ static uint64_t pc_now(const struct backend_kd *b)
 	return r->context_n ? kd_regs_pc(r) : b->st.pc;
 }
 
-static bool may_be_trap(const struct backend_kd *b)
+bool backend_kd_may_be_trap(const struct backend_kd *b)
 {
 	const struct kd_report *r = &b->st.report;
 
@@ -27,7 +27,7 @@ static int pass_trap(struct backend_kd *b)
 	struct span got;
 	int rc;
 
-	if (!may_be_trap(b))
+	if (!backend_kd_may_be_trap(b))
 		return 1;
 	rc = backend_kd_fetch(b, b->st.pc, backend_kd_trap_size(b), &got);
 	if (rc <= 0)

@@ -224,7 +224,7 @@ static enum verdict judge_noise(struct backend_kd *b)
 
 	if (!is_exception(b, KD_BREAKPOINT) || b->break_wanted || ++b->noise > BACKEND_KD_NOISE_MAX)
 		return PASS;
-	if ((soon && (known || b->st.pc == b->resumed_pc)) || (b->break_stale && known)) {
+	if ((soon && (known || (b->st.pc == b->resumed_pc && !backend_kd_may_be_trap(b)))) || (b->break_stale && known)) {
 		b->break_stale = false;
 		return RUN_ON;
 	}
@@ -304,7 +304,7 @@ static int decide(struct backend_kd *b)
 	if (v == RUN_ON && !b->booted)
 		return backend_kd_run_on(b);
 	if (b->booted)
-		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE); /* not of a library: gdb would go on, and put its breakpoints where they were */
+		stop_is(b, BACKEND_KD_SIGPWR, RSP_WHY_NONE); /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
 	b->booted = false;
 	b->front = b->alone && b->stepping < b->processors ? b->stepping : b->st.processor;
 	b->alone = false;
