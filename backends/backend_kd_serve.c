@@ -254,6 +254,29 @@ static int no_thread_block(struct backend_kd *b, struct backend_news *news)
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
 
+/* What the memory map says, and what is between its regions: lldb puts what it computes where it believes that nothing is. */
+static const struct region {
+	uint64_t from, to;
+	bool there;
+} narrow[] = { { 0, 0xfffff000, true }, { 0xfffff000, UINT64_MAX, false } },
+  wide[] = { { 0, 0x800000000000, true },
+	     { 0x800000000000, 0xffff800000000000, false },
+	     { 0xffff800000000000, 0xfffffffffffff000, true },
+	     { 0xfffffffffffff000, UINT64_MAX, false } };
+
+static int region(struct backend_kd *b, struct backend_news *news)
+{
+	const struct region *r = b->version.machine == KD_I386 ? narrow : wide;
+
+	while (b->cmd.addr >= r->to && r->to != UINT64_MAX)
+		r++;
+	buf_reset(&b->doc, 0);
+	if (buf_printf(&b->doc, "start:%llx;size:%llx;%s", (unsigned long long)r->from, (unsigned long long)(r->to - r->from),
+		       r->there ? "permissions:rwx;" : "") < 0)
+		return -ENOBUFS;
+	return say_doc(b, news, RSP_REPLY_TEXT);
+}
+
 static bool is_named(const struct rsp_cmd *cmd, const char *name)
 {
 	return cmd->spec && strcmp(cmd->spec->name, name) == 0;
@@ -277,6 +300,7 @@ int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struc
 		int (*task)(struct backend_kd *b, struct backend_news *news);
 	} named[] = {
 		{ "qOffsets", backend_kd_task_offsets }, { "qFileLoadAddress:", backend_kd_task_load_address }, { "qGetTIBAddr:", no_thread_block },
+		{ "qMemoryRegionInfo", region },
 	};
 
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++)
