@@ -6,7 +6,7 @@
 
 enum { DATA, CONTROL };
 enum { AT_VERSION = 4, AT_CHANNEL = 5, FROM_HOST = 0x80, PAD = 0x7f };
-enum { NONCE = 32, NONCE_COUNTER = 8, POKE_NONCE = 2, POKE_PORT = 86, POKE_LEAST = 88 };
+enum { NONCE = 32, NONCE_COUNTER = 8, POKE_NONCE = 2, POKE_PORT = 86 };
 enum { RESPONSE = 322, RESPONSE_RANDOM = 34, RANDOM = 32, CHECK = 12, CHECK_ZEROS = 8 };
 enum { KIND_0 = 1, KIND_POKE = 1, KIND_RESPONSE = 2 };
 
@@ -256,11 +256,12 @@ static void answer(struct kdnet *k, const struct opened *o, const struct poke *p
 	kdnet_wipe(body, sizeof body);
 }
 
+/* One that is shorter than its response would make us say more than we were told. */
 static bool is_poke(struct span body, struct poke *p)
 {
 	struct cursor c = cursor_of(span_from(body, POKE_NONCE)), port = cursor_of(span_from(body, POKE_PORT));
 
-	if (body.len < POKE_LEAST || body.p[0] != KIND_0 || body.p[1] != KIND_POKE)
+	if (body.len < RESPONSE || body.p[0] != KIND_0 || body.p[1] != KIND_POKE)
 		return false;
 	*p = (struct poke){ .nonce = c.p, .boot = c.p + NONCE_COUNTER, .connected = cursor_le(&port, 2) != 0 };
 	p->counter = cursor_le(&c, NONCE_COUNTER);

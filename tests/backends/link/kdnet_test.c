@@ -394,7 +394,7 @@ static void no_poke_at_all(void **state)
 
 	(void)state;
 	takes(KDNET_NOTHING, KDNET_N_MALFORMED, &home, kt_seal(&t, 1, 3, (struct span){ 0 }));
-	takes(KDNET_NOTHING, KDNET_N_MALFORMED, &home, kt_seal(&t, 1, 3, (struct span){ odd, 87 }));
+	takes(KDNET_NOTHING, KDNET_N_MALFORMED, &home, kt_seal(&t, 1, 3, (struct span){ odd, 321 }));
 	odd[1] = 2;
 	takes(KDNET_NOTHING, KDNET_N_MALFORMED, &home, kt_seal(&t, 1, 3, (struct span){ odd, sizeof odd }));
 	t.host_bit = 0x80;
