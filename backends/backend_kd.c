@@ -125,7 +125,7 @@ static void note_noise(struct backend_kd *b)
 	guard_note(&b->guard, GUARD_NOISE, "%llu bytes so far that are no KD packet", (unsigned long long)b->noise_told);
 }
 
-/* The ACK goes before any work on what it is for: a target waits for it. */
+/* The ACK goes before any work on what it is for: a target waits for it. A request does not: what it is for may just change. */
 static int listen(struct backend_kd *b, uint64_t now)
 {
 	struct kd_packet p;
@@ -144,7 +144,7 @@ static int listen(struct backend_kd *b, uint64_t now)
 		b->why = b->wire.why;
 		return ev;
 	}
-	rc = backend_kd_push(b, now);
+	rc = backend_kd_send(b, now);
 	return rc < 0 ? rc : hear_packet(b, ev, &p);
 }
 
@@ -179,12 +179,22 @@ static int work(struct backend_kd *b, struct backend_news *news)
 	return b->task && !b->asking && !b->unsent ? b->task(b, news) : 0;
 }
 
-static int speak(struct backend_kd *b, struct backend_news *news, uint64_t now)
+/* Nobody acknowledges an answer to a prompt any more when it was heard, and that was lost: the target runs on. */
+static int tick(struct backend_kd *b, uint64_t now)
 {
-	int rc = kd_wire_tick(&b->wire, now), done;
+	int rc = kd_wire_tick(&b->wire, now);
 
+	if (rc == -ETIMEDOUT && !b->asking)
+		return 0;
 	if (rc < 0)
 		b->why = b->wire.why;
+	return rc;
+}
+
+static int speak(struct backend_kd *b, struct backend_news *news, uint64_t now)
+{
+	int rc = tick(b, now), done;
+
 	if (rc >= 0)
 		rc = states[b->state].say(b, now);
 	if (rc < 0)

@@ -96,22 +96,26 @@ int backend_kd_push_each(struct backend_kd *b, uint64_t now)
 	return rc < 0 ? rc : moved | rc;
 }
 
-/* What the target waits for goes before what we want of it. */
-int backend_kd_push(struct backend_kd *b, uint64_t now)
+int backend_kd_send(struct backend_kd *b, uint64_t now)
 {
 	int moved = 0, rc;
 
-	if (kd_wire_idle(&b->wire) && (send_promise(b) || send_request(b, now)))
-		moved = 1;
-	if (backend_kd_is_net(b)) {
-		rc = backend_kd_push_each(b, now);
-		return rc < 0 ? rc : moved | rc;
-	}
+	if (backend_kd_is_net(b))
+		return backend_kd_push_each(b, now);
 	if (b->out.off)
 		buf_pack(&b->out);
 	while ((rc = kd_wire_next(&b->wire, &b->out, now)) == 1)
 		moved = 1;
 	rc = flush_out(b, now);
+	return rc < 0 ? rc : moved | rc;
+}
+
+/* What the target waits for goes before what we want of it. */
+int backend_kd_push(struct backend_kd *b, uint64_t now)
+{
+	bool moved = kd_wire_idle(&b->wire) && (send_promise(b) || send_request(b, now));
+	int rc = backend_kd_send(b, now);
+
 	return rc < 0 ? rc : moved | rc;
 }
 
@@ -312,7 +316,7 @@ int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool ph
 	struct backend_kd_fetch *f = &b->fetch;
 	struct kd_request r;
 
-	if (f->addr != addr || f->want != n || f->physical != physical) {
+	if (f->addr != addr || f->want != n || f->physical != physical || !n) {
 		buf_reset(&f->bytes, 0);
 		*f = (struct backend_kd_fetch){ .addr = addr, .want = n, .physical = physical, .bytes = f->bytes };
 		b->answered = false;

@@ -217,7 +217,8 @@ void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__(
 int backend_kd_ask(struct backend_kd *b, const struct kd_request *r) MUST_USE;
 int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r) MUST_USE; /* answered by a state change, .st */
 bool backend_kd_answer(struct backend_kd *b) MUST_USE;
-int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* what waits for the wire, and for the link: 1 moved, 0, -errno */
+int backend_kd_send(struct backend_kd *b, uint64_t now) MUST_USE; /* what is due on the wire: 1 moved, 0, -errno */
+int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* the same, and what waits for the wire */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload) MUST_USE; /* an event */
 void backend_kd_void_request(struct backend_kd *b);              /* no answer will come to it: as if refused */

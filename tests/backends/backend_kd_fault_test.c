@@ -71,8 +71,42 @@ static void is_left(void)
 	must(!memcmp(peer.mem + 0x900, "\1\2\3\4", 4));
 }
 
+static void a_session(void)
+{
+	reads_and_writes();
+	runs_and_stops();
+}
+
+/* What a kernel does by itself, and what takes several requests for one command. */
+static void another_session(void)
+{
+	peer.executes = false;
+	must(ask("Z2,fffff80000001000,8"));
+	must(!missed && submit("vCont;c") == 0 && event() == BACKEND_RUNS);
+	kd_peer_print(&peer, "hello\n");
+	kd_peer_prompt(&peer, "(boipt)? ", 2);
+	must(event() == BACKEND_NONE && !peer.waits && strstr(said, "hello\n") && !strstr(strstr(said, "hello\n") + 1, "hello\n"));
+	kd_peer_file(&peer, 'a');
+	must(event() == BACKEND_NONE && !peer.waits);
+	kd_peer_load(&peer, "a.sys", PEER_BASE + 0x9000, false);
+	must(event() == BACKEND_STOPPED && news.stop.why == RSP_WHY_LIBRARY);
+	must(ask("qXfer:libraries:read::0,4000"));
+	must(!missed && submit("vCont;c") == 0 && event() == BACKEND_RUNS);
+	kd_peer_set(peer.cpu[1].special + 0x40, 8, 1);
+	kd_peer_stop(&peer, 1, 0x80000004U, PEER_BASE + 0x920);
+	must(event() == BACKEND_STOPPED && news.stop.why == RSP_WHY_WATCH && news.stop.thread.tid == 2);
+	must(ask("z2,fffff80000001000,8"));
+	must(!missed && submit("vCont;s:1") == 0 && event() == BACKEND_RUNS);
+	kd_peer_stop(&peer, 0, 0x80000004U, PEER_BASE + PEER_PATH + 1);
+	must(event() == BACKEND_STOPPED && news.stop.thread.tid == 1 && kd_peer_get(peer.cpu[1].special + 0x40, 8) == 0);
+	must(ask("Mfffff80000000900,4:01020304"));
+}
+
+static void (*const sessions[])(void) = { a_session, another_session };
+enum { SESSIONS = sizeof sessions / sizeof *sessions };
+
 /* How many frames went each way; the fault may be behind them all. */
-static void session(enum peer_fault fault, enum peer_way way, unsigned number, bool runs_at_first, unsigned frames[PEER_WAYS])
+static void session(void (*plays)(void), enum peer_fault fault, enum peer_way way, unsigned number, bool runs_at_first, unsigned frames[PEER_WAYS])
 {
 	now = 1000;
 	said_n = 0;
@@ -86,22 +120,22 @@ static void session(enum peer_fault fault, enum peer_way way, unsigned number, b
 	if (!runs_at_first)
 		kd_peer_trap(&peer, 0, PEER_BREAK_PC);
 	must(event() == BACKEND_STOPPED);
-	reads_and_writes();
-	runs_and_stops();
+	plays();
 	is_left();
 	memcpy(frames, peer.frames, sizeof peer.frames);
 	be->ops->destroy(be);
 	kd_peer_fini(&peer);
 }
 
-static void one_fault(enum peer_fault fault, enum peer_way way, bool runs_at_first)
+static void one_fault(void (*plays)(void), enum peer_fault fault, enum peer_way way, bool runs_at_first)
 {
 	unsigned frames[PEER_WAYS], whole[PEER_WAYS], bad = 0;
 
-	session(PEER_WHOLE, way, 0, runs_at_first, whole);
-	assert_null(missed);
+	session(plays, PEER_WHOLE, way, 0, runs_at_first, whole);
+	if (missed)
+		fail_msg("without a fault: not so: %s", missed);
 	for (unsigned i = 1; i <= whole[way]; i++) {
-		session(fault, way, i, runs_at_first, frames);
+		session(plays, fault, way, i, runs_at_first, frames);
 		if (missed)
 			print_message("frame %u of %u %s %s: not so after %llu ms: %s\n", i, whole[way], ways[way], faults[fault], (unsigned long long)now, missed);
 		bad += missed != NULL;
@@ -111,9 +145,9 @@ static void one_fault(enum peer_fault fault, enum peer_way way, bool runs_at_fir
 
 static void every_fault(enum peer_fault fault)
 {
-	for (int way = 0; way < PEER_WAYS; way++) {
-		one_fault(fault, (enum peer_way)way, true);
-		one_fault(fault, (enum peer_way)way, false);
+	for (int i = 0; i < PEER_WAYS * SESSIONS; i++) {
+		one_fault(sessions[i / PEER_WAYS], fault, (enum peer_way)(i % PEER_WAYS), true);
+		one_fault(sessions[i / PEER_WAYS], fault, (enum peer_way)(i % PEER_WAYS), false);
 	}
 }
 

@@ -237,6 +237,9 @@ static void writes(void **state)
 	says_ok("Mfffff80000002000,0:");
 	replies("mfffff80000000ffe,4");
 	assert_memory_equal(news.reply.bytes.p, "\1\2\3\4", 4);
+	says_ok("Mfffff80000000ffe,1:01");
+	replies("mfffff80000000ffe,0"); /* nothing, whatever was read there before */
+	assert_int_equal(news.reply.bytes.len, 0);
 }
 
 /* ---- breakpoints ---- */

@@ -103,11 +103,17 @@ static inline void kd_peer_set(uint8_t *at, size_t n, uint64_t v)
 
 /* ---- its wire ---- */
 
+/* What is late keeps back what comes after it. */
+static inline bool kd_peer_holds(const struct kd_peer *p, enum peer_way way)
+{
+	return p->way == way && p->late_at != UINT64_MAX;
+}
+
 static inline void kd_peer_bytes(struct kd_peer *p, const uint8_t *bytes, size_t n)
 {
 	if (buf_put(&p->out, bytes, n) < 0)
 		buf_reset(&p->out, 0);
-	if (p->link)
+	if (p->link && !kd_peer_holds(p, PEER_TO_HOST))
 		(void)!link_send(p->link, &p->out, p->now);
 }
 
@@ -120,11 +126,9 @@ static inline void kd_peer_emit(struct kd_peer *p, struct kd_peer_frame *f)
 {
 	enum peer_fault fault = kd_peer_faulty(p, PEER_TO_HOST) ? p->fault : PEER_WHOLE;
 
-	if (fault == PEER_LATE) {
-		p->late = *f;
+	if (fault == PEER_LATE)
 		p->late_at = p->now + 2500;
-	}
-	if (fault == PEER_LOST || fault == PEER_LATE)
+	if (fault == PEER_LOST)
 		return;
 	if (fault == PEER_TWICE)
 		kd_peer_bytes(p, f->bytes, f->n);
@@ -736,18 +740,20 @@ static inline bool kd_peer_step(struct kd_peer *p, uint64_t now)
 	bool moved = false;
 
 	p->now = now;
-	while (p->link && link_recv(p->link, &p->rx, now) == 1) {
-		moved = true;
-		for (size_t i = 0; i < p->rx.len && !p->silent; i++)
-			kd_peer_hear(p, buf_data(&p->rx)[i]);
-	}
 	if (p->late_at <= now) {
 		p->late_at = UINT64_MAX;
 		moved = true;
 		if (p->way == PEER_TO_HOST)
-			kd_peer_bytes(p, p->late.bytes, p->late.n);
+			kd_peer_bytes(p, NULL, 0);
 		else if (!p->running || p->sent)
 			kd_peer_on_frame(p, &p->late);
+	}
+	while (!kd_peer_holds(p, PEER_TO_TARGET) && p->link && (p->rx.len || link_recv(p->link, &p->rx, now) == 1)) {
+		uint8_t byte = *buf_data(&p->rx);
+
+		moved = true;
+		if (buf_pull(&p->rx, 1) == 0 && !p->silent)
+			kd_peer_hear(p, byte);
 	}
 	if (p->sent && p->again_at <= now) {
 		kd_peer_transmit(p);
