@@ -254,11 +254,12 @@ static int no_thread_block(struct backend_kd *b, struct backend_news *news)
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
 
-/* What the memory map says, and what is between its regions: lldb puts what it computes where it believes that nothing is. */
+/* What the memory map says, and what is between its regions: lldb gives what it computes addresses where it believes that nothing is, in a
+ * map of its own. In a narrow space it needs to be given such a place. */
 static const struct region {
 	uint64_t from, to;
 	bool there;
-} narrow[] = { { 0, 0xfffff000, true }, { 0xfffff000, UINT64_MAX, false } },
+} narrow[] = { { 0, 0xff000000, true }, { 0xff000000, 0xffc00000, false }, { 0xffc00000, 0xfffff000, true }, { 0xfffff000, UINT64_MAX, false } },
   wide[] = { { 0, 0x800000000000, true },
 	     { 0x800000000000, 0xffff800000000000, false },
 	     { 0xffff800000000000, 0xfffffffffffff000, true },
