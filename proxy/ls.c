@@ -129,7 +129,45 @@ static void print_port(const struct ls_places *places, const char *name, FILE *t
 	fprintf(to, "kgdb+serial:%s@115200  %s (%s)%s\n", path, what, name, but);
 }
 
-int ls_print_of(const struct ls_places *places, FILE *to)
+static void usb_hindrance(const struct ls_places *places, const struct usb_found *f, char *out, size_t size)
+{
+	char device[PATH];
+
+	snprintf(device, sizeof device, "%s/bus/usb/%03u/%03u", places->dev, f->bus, f->number);
+	*out = 0;
+	if (faccessat(AT_FDCWD, device, R_OK | W_OK, AT_EACCESS) < 0)
+		snprintf(out, size, ": %s (the udev rule scripts/70-kdgate.rules cures that)", strerror(errno));
+}
+
+/* By its numbers, and its serial number if a target may have that. */
+static void print_usb(const struct ls_places *places, const struct usb_found *f, FILE *to)
+{
+	bool kd = f->choice.is_debug && f->choice.protocol == USB_DEBUG_VENDOR, serial = *f->serial && is_plain(f->serial);
+	char but[PATH];
+
+	usb_hindrance(places, f, but, sizeof but);
+	fprintf(to, "%s+usb:%04x:%04x%s%s%s  %s (%s)%s\n", f->choice.is_debug ? kd ? "kd" : "rsp" : "kgdb", f->vid, f->pid, serial ? "/" : "",
+	        serial ? f->serial : "", f->choice.is_debug ? "" : "@115200", *f->product ? f->product : "no name",
+	        f->choice.is_debug ? "USB debug device" : "adapter", but);
+}
+
+static int print_usbs(const struct ls_places *places, FILE *to)
+{
+	enum { MOST = 32 };
+	static struct usb_found found[MOST];
+	size_t n = usb_list(places->sys, found, MOST);
+	int printed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (*found[i].driver && !found[i].choice.is_debug)
+			continue; /* a serial port, and told as that */
+		print_usb(places, &found[i], to);
+		printed++;
+	}
+	return printed;
+}
+
+static int print_ports(const struct ls_places *places, FILE *to)
 {
 	struct dirent **list = NULL;
 	int n = scandir(places->tty, &list, NULL, versionsort), ports = 0;
@@ -147,7 +185,14 @@ int ls_print_of(const struct ls_places *places, FILE *to)
 	return ports;
 }
 
+int ls_print_of(const struct ls_places *places, FILE *to)
+{
+	int ports = print_ports(places, to);
+
+	return ports < 0 ? ports : ports + print_usbs(places, to);
+}
+
 int ls_print(FILE *to)
 {
-	return ls_print_of(&(struct ls_places){ "/dev", "/dev/serial/by-id", "/sys/class/tty" }, to);
+	return ls_print_of(&(struct ls_places){ "/dev", "/dev/serial/by-id", "/sys/class/tty", "/sys" }, to);
 }

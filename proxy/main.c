@@ -129,7 +129,7 @@ static int on_ls(struct options *o)
 	if (n < 0)
 		return fail(strerror(-n));
 	if (!n)
-		fputs("kdgate: no serial ports are here\n", stderr);
+		fputs("kdgate: no serial ports and no USB debug devices are here\n", stderr);
 	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -3,6 +3,8 @@
 
 #include "proxy/config.h"
 
+#include "tests/backends/link/usb_descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,7 +18,7 @@
 
 #include <cmocka.h>
 
-static char dir[32], dev[64], by_id[64], tty[64], *said;
+static char dir[32], dev[64], by_id[64], tty[64], sys[64], *said;
 static struct ls_places places;
 
 static const char *in_dir(const char *name)
@@ -58,7 +60,8 @@ static int setup(void **state)
 	snprintf(dev, sizeof dev, "%s/dev", dir);
 	snprintf(by_id, sizeof by_id, "%s/dev/serial/by-id", dir);
 	snprintf(tty, sizeof tty, "%s/sys/class/tty", dir);
-	places = (struct ls_places){ dev, by_id, tty };
+	snprintf(sys, sizeof sys, "%s/sys", dir);
+	places = (struct ls_places){ dev, by_id, tty, sys };
 	return 0;
 }
 
@@ -165,6 +168,50 @@ static void uarts_that_are_there(void **state)
 	add_uart("ttyS3", "0\n");
 	says(3, "kgdb+serial:%/dev/ttyS0@115200  UART (ttyS0)\nkgdb+serial:%/dev/ttyS2@115200  UART (ttyS2)\n"
 		"kgdb+serial:%/dev/ttyS10@115200  UART (ttyS10)\n");
+}
+
+static void put_bytes(const char *name, const uint8_t *bytes, size_t n)
+{
+	FILE *f;
+
+	put(name, "");
+	f = fopen(in_dir(name), "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, n, f), n);
+	fclose(f);
+}
+
+static void plug(const char *name, const uint8_t *descriptors, size_t n, const char *vid, const char *pid, const char *number)
+{
+	static const char *const files[] = { "idVendor", "idProduct", "devnum", "busnum", "bConfigurationValue" };
+	const char *const values[] = { vid, pid, number, "1", "1" };
+	char path[128];
+
+	snprintf(path, sizeof path, "sys/bus/usb/devices/%s/descriptors", name);
+	put_bytes(path, descriptors, n);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		snprintf(path, sizeof path, "sys/bus/usb/devices/%s/%s", name, files[i]);
+		put(path, values[i]);
+	}
+	snprintf(path, sizeof path, "dev/bus/usb/001/%03d", atoi(number));
+	put(path, "");
+}
+
+static void usb_debug_devices_and_adapters_without_a_driver(void **state)
+{
+	(void)state;
+	plug("1-1", usb_dbc, sizeof usb_dbc, "1d6b", "0010", "4");
+	put("sys/bus/usb/devices/1-1/product", "Linux USB Debug Target\n");
+	put("sys/bus/usb/devices/1-1/serial", "0001\n");
+	plug("1-2", usb_kd, sizeof usb_kd, "3495", "00e0", "5");
+	plug("1-3", usb_ftdi, sizeof usb_ftdi, "0403", "6001", "6");
+	plug("1-4", usb_ftdi, sizeof usb_ftdi, "0403", "6001", "7");
+	put("sys/bus/usb/devices/1-4/1-4:1.0/x", "");
+	join("sys/bus/usb/devices/1-4/1-4:1.0/driver", "../../../drivers/ftdi_sio");
+	unlink(in_dir("dev/bus/usb/001/005"));
+	says(3, "rsp+usb:1d6b:0010/0001  Linux USB Debug Target (USB debug device)\n"
+		"kd+usb:3495:00e0  no name (USB debug device): No such file or directory (the udev rule scripts/70-kdgate.rules cures that)\n"
+		"kgdb+usb:0403:6001@115200  no name (adapter)\n");
 }
 
 static void usb_by_names_that_stay(void **state)
@@ -275,7 +322,8 @@ static void this_machine(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		T(nothing_there), T(uarts_that_are_there), T(usb_by_names_that_stay), T(names_that_no_target_has_are_passed_over),
+		T(nothing_there), T(uarts_that_are_there), T(usb_by_names_that_stay), T(usb_debug_devices_and_adapters_without_a_driver),
+		T(names_that_no_target_has_are_passed_over),
 		T(words_of_a_device_are_made_visible), T(who_may_not_open_it_is_told), T(links_that_go_in_circles), T(this_machine),
 	};
 
