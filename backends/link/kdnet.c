@@ -213,16 +213,23 @@ static int remember(struct kdnet *k, const struct poke *p)
 	return 0;
 }
 
+/* From elsewhere than the session's end: as long as that is heard, it is another machine, with the same key. One that is nobody's, at the
+ * same address, may be ours after a boot, with another port. */
+static enum kdnet_count judge_other(const struct kdnet *k, const struct poke *p, const struct kdnet_end *from, uint64_t now)
+{
+	bool ours = !p->connected && same_ip(&k->channels[k->up].end, from);
+
+	return ours || now - k->heard_at > KDNET_SILENT_MS ? KDNET_N_ANSWERED : KDNET_N_OTHER_END;
+}
+
 /* Answering a target that is connected gives it another key: only where it has none, or where what it has cannot be ours. */
 static enum kdnet_count judge(const struct kdnet *k, const struct poke *p, const struct kdnet_end *from, uint64_t now)
 {
-	const struct kdnet_end *peer = is_up(k) ? &k->channels[k->up].end : NULL;
-
-	if (!peer)
+	if (!is_up(k))
 		return KDNET_N_ANSWERED;
-	if (!same_ip(peer, from))
-		return now - k->heard_at > KDNET_SILENT_MS ? KDNET_N_ANSWERED : KDNET_N_OTHER_END;
-	return !p->connected || peer->port != from->port || awaits(k, p->boot) ? KDNET_N_ANSWERED : KDNET_N_KEEPALIVES;
+	if (!same_end(&k->channels[k->up].end, from))
+		return judge_other(k, p, from, now);
+	return !p->connected || awaits(k, p->boot) ? KDNET_N_ANSWERED : KDNET_N_KEEPALIVES;
 }
 
 /* The key is a hash of our key and all of the response. 0; -EIO, and nothing is answered. */
@@ -283,7 +290,7 @@ static enum kdnet_event take_control(struct kdnet *k, const struct kdnet_end *fr
 	verdict = judge(k, &p, from, now);
 	if (verdict != KDNET_N_OTHER_END && remember(k, &p) < 0)
 		return count(k, KDNET_N_REPLAYED);
-	if (is_up(k) && same_ip(from, &k->channels[k->up].end))
+	if (is_up(k) && same_end(from, &k->channels[k->up].end))
 		k->heard_at = now;
 	if (verdict == KDNET_N_ANSWERED)
 		answer(k, &o, &p, from);
