@@ -111,6 +111,8 @@ static int give_back(struct backend_kd *b)
 
 	if (b->st.processor == b->owner)
 		return 1;
+	if (backend_kd_answer(b))
+		return -EIO; /* it does not give the word back */
 	backend_kd_sites_reported(b);
 	return backend_kd_ask_report(b, &r);
 }

@@ -526,6 +526,19 @@ static void another_processor_steps(void **state)
 	stops(5, RSP_WHY_NONE, 1);
 }
 
+/* It is asked once, not for ever. */
+static void another_processor_keeps_the_word(void **state)
+{
+	(void)state;
+	peer.executes = true;
+	meets();
+	says_ok("P10=4000000000f8ffff");
+	(void)asked();
+	peer.keeps_word = true;
+	refuses("vCont;s:2", "the target refused what must be done before it runs");
+	has(asked(), "sw1 step");
+}
+
 static void signals(void **state)
 {
 	(void)state;
@@ -1310,7 +1323,8 @@ int main(void)
 		TEST(writes_a_register), TEST(writes_all_registers), TEST(reads), TEST(reads_up_to_a_hole), TEST(short_packets), TEST(a_read_is_cut),
 		TEST(writes), TEST(breakpoints_are_lazy), TEST(deleted_by_the_report), TEST(reads_hide_breakpoints), TEST(a_write_over_a_breakpoint),
 		TEST(where_none_can_be), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints), TEST(hardware_breakpoints),
-		TEST(a_hit_of_one_that_is_gone), TEST(a_hard_coded_trap), TEST(steps), TEST(another_processor_steps), TEST(signals), TEST(a_refused_step),
+		TEST(a_hit_of_one_that_is_gone), TEST(a_hard_coded_trap), TEST(steps), TEST(another_processor_steps),
+		TEST(another_processor_keeps_the_word), TEST(signals), TEST(a_refused_step),
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
 		TEST(the_others_run_while_one_steps), TEST(loads), TEST(a_command_string), TEST(prints), TEST(prompts), TEST(a_prompt_beside_a_request),

@@ -42,6 +42,7 @@ struct kd_peer {
 	unsigned refuse;         /* this API */
 	size_t read_max;         /* bytes that a read brings */
 	bool hole[PEER_PAGES];
+	bool keeps_word;         /* a processor that was switched to does not give the word back */
 	/* How it is. */
 	bool running;
 	unsigned at;             /* the processor that stopped */
@@ -539,7 +540,7 @@ static inline void kd_peer_go(struct kd_peer *p, const uint8_t *h)
 
 	p->continues++;
 	kd_peer_note(p, "%s%s", step ? "step" : "go", good ? "" : "!");
-	if (p->switched) { /* the word goes back to the first */
+	if (p->switched && !p->keeps_word) { /* the word goes back to the first */
 		p->switched = false;
 		kd_peer_begin_state(p, 0x3030, p->first);
 		kd_peer_set(p->state + 32, 4, 0x80000003U);
