@@ -11,7 +11,7 @@
 
 enum { CONFIG_TARGETS = 64, CONFIG_LISTENERS = 8, CONFIG_POLICIES = 64, CONFIG_NAME = 64, CONFIG_ADDRESS = 256, CONFIG_WHY = 512, CONFIG_BREAK = 128 };
 
-enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217, ADDR_KDNET, ADDR_USB };
+enum addr_kind { ADDR_TCP, ADDR_UNIX, ADDR_STDIO, ADDR_SERIAL, ADDR_UDP, ADDR_TELNET, ADDR_RFC2217, ADDR_KDNET, ADDR_USB, ADDR_REPLAY };
 
 struct addr {
 	enum addr_kind kind;
@@ -54,6 +54,7 @@ struct config_target {
 	char break_in[CONFIG_BREAK]; /* KGDB: typed on the console to stop the kernel where no BREAK can be sent; "": nothing */
 	char key_file[CONFIG_ADDRESS]; /* KDNET: a file, or credential:NAME; "": the credential kdnet-key */
 	struct kdnet_key *key;  /* owned; config_keys reads it. NULL: none */
+	const struct kd_replay *replay; /* REPLAY: borrowed */
 	struct config_listener listeners[CONFIG_LISTENERS];
 	size_t listeners_n;
 };

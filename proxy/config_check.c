@@ -203,7 +203,7 @@ static int check_console(const struct config_target *t, char *why, size_t why_si
 
 static int check_key(const struct config_target *t, char *why, size_t why_size)
 {
-	if (!*t->key_file || t->addr.kind == ADDR_KDNET)
+	if (!*t->key_file || t->addr.kind == ADDR_KDNET || t->addr.kind == ADDR_REPLAY)
 		return 0;
 	return config_refuse(why, why_size, "target %s needs no key; expected one for kdnet:ADDRESS:PORT alone", t->name);
 }

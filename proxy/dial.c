@@ -2,7 +2,9 @@
 #include "proxy/dial.h"
 
 #include "backends/backend.h"
+#include "backends/kd/replay.h"
 #include "backends/link/console.h"
+#include "backends/link_replay.h"
 
 #include <errno.h>
 
@@ -62,9 +64,23 @@ static int dial_addr(struct link **lk, const struct addr *a)
 		[ADDR_TCP] = dial_tcp,       [ADDR_UNIX] = dial_unix, [ADDR_STDIO] = dial_nothing,  [ADDR_SERIAL] = dial_serial,
 		[ADDR_UDP] = dial_udp,       [ADDR_TELNET] = dial_telnet, [ADDR_RFC2217] = dial_telnet, [ADDR_USB] = dial_usb,
 		[ADDR_KDNET] = dial_nothing, /* needs a key, too */
+		[ADDR_REPLAY] = dial_nothing, /* and that a recording */
 	};
 
 	return dials[a->kind](lk, a);
+}
+
+static int dial_replay(struct link **lk, const struct config_target *t)
+{
+	*lk = link_replay_new(t->replay, kd_replay_first(t->replay));
+	return *lk ? 0 : -ENOMEM;
+}
+
+static int dial_target(struct link **lk, const struct config_target *t)
+{
+	if (t->addr.kind == ADDR_KDNET)
+		return dial_kdnet(lk, t);
+	return t->addr.kind == ADDR_REPLAY ? dial_replay(lk, t) : dial_addr(lk, &t->addr);
 }
 
 bool dial_is_slow(const struct config_target *t)
@@ -75,7 +91,7 @@ bool dial_is_slow(const struct config_target *t)
 int dial_line(struct link **stack, struct link **console, const struct config_target *t)
 {
 	struct link *line;
-	int rc = t->addr.kind == ADDR_KDNET ? dial_kdnet(&line, t) : dial_addr(&line, &t->addr);
+	int rc = dial_target(&line, t);
 
 	*console = NULL;
 	if (rc < 0)

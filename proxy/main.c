@@ -7,6 +7,7 @@
 #include "proxy/loop.h"
 #include "proxy/ls.h"
 #include "proxy/options.h"
+#include "proxy/replay.h"
 #include "proxy/sandbox.h"
 
 #include <errno.h>
@@ -116,6 +117,26 @@ static int on_decode(struct options *o)
 	return decode_file(o->file, &how, why, sizeof why) < 0 ? fail(why) : EXIT_SUCCESS;
 }
 
+/* The recording is read before the program shuts itself in. */
+static int on_replay(struct options *o)
+{
+	struct config_target *t = o->config.targets;
+	struct kd_replay *replay = NULL;
+	char why[CONFIG_WHY];
+	int rc;
+
+	t->addr.kind = *t->key_file ? ADDR_KDNET : ADDR_REPLAY;
+	rc = load_key(o, why, sizeof why);
+	t->addr.kind = ADDR_REPLAY;
+	if (rc < 0 || replay_load(&replay, o->file, t->key, why, sizeof why) < 0)
+		return fail(why);
+	config_keys_drop(&o->config);
+	t->replay = replay;
+	rc = serve(&o->config);
+	replay_drop(replay);
+	return rc;
+}
+
 static int on_text(struct options *o)
 {
 	return fputs(o->text, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -146,7 +167,7 @@ int main(int argc, char **argv)
 	static int (*const commands[OPTIONS_MODES])(struct options *) = {
 		[OPTIONS_RUN] = on_run,         [OPTIONS_SERVE] = on_serve, [OPTIONS_CHECK] = on_check,
 		[OPTIONS_EXPLAIN] = on_explain, [OPTIONS_HELP] = on_text,   [OPTIONS_VERSION_TEXT] = on_text,
-		[OPTIONS_LEARNED] = on_learned, [OPTIONS_DECODE] = on_decode,
+		[OPTIONS_LEARNED] = on_learned, [OPTIONS_DECODE] = on_decode, [OPTIONS_REPLAY] = on_replay,
 		[OPTIONS_LS] = on_ls, [OPTIONS_KEYGEN] = on_keygen,
 	};
 	char why[CONFIG_WHY];

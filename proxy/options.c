@@ -15,7 +15,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { GIVEN_MAX = 256, FOUND_WHAT = 384 };
-enum { RUN = 1 << OPTIONS_RUN, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN,
+enum { REPLAY = 1 << OPTIONS_REPLAY, RUN = 1 << OPTIONS_RUN | REPLAY, SERVE = 1 << OPTIONS_SERVE, CHECK = 1 << OPTIONS_CHECK, EXPLAIN = 1 << OPTIONS_EXPLAIN,
        LEARNED = 1 << OPTIONS_LEARNED, DECODE = 1 << OPTIONS_DECODE, LS = 1 << OPTIONS_LS, KEYGEN = 1 << OPTIONS_KEYGEN,
        ALL = RUN | SERVE | CHECK | EXPLAIN | LEARNED | DECODE | LS | KEYGEN };
 
@@ -279,6 +279,7 @@ static const struct command {
 	{ "connect", OPTIONS_RUN, false },
 	{ "ctl", OPTIONS_RUN, false },
 	{ "decode", OPTIONS_DECODE, true },
+	{ "replay", OPTIONS_REPLAY, true },
 	{ "keygen", OPTIONS_KEYGEN, true },
 };
 
@@ -385,6 +386,7 @@ static int check_modes(struct parse *p)
 		[OPTIONS_EXPLAIN] = { "kdgate explain", "kdgate explain" },
 		[OPTIONS_LEARNED] = { "kdgate explain --recording", "kdgate explain" },
 		[OPTIONS_DECODE] = { "kdgate decode", "kdgate decode" },
+		[OPTIONS_REPLAY] = { "kdgate replay", "kdgate replay" },
 		[OPTIONS_LS] = { "kdgate ls", "kdgate ls" },
 		[OPTIONS_KEYGEN] = { "kdgate keygen", "kdgate keygen" },
 	};
@@ -409,6 +411,7 @@ static int check_most(struct parse *p, int words, char **word)
 		[OPTIONS_EXPLAIN] = { INT_MAX, NULL },
 		[OPTIONS_LEARNED] = { 1, "no packets beside a recording" },
 		[OPTIONS_DECODE] = { 2, "one capture" },
+		[OPTIONS_REPLAY] = { 2, "one recording" },
 		[OPTIONS_LS] = { 1, "options only" },
 		[OPTIONS_KEYGEN] = { 1, "options only" },
 	};
@@ -425,13 +428,15 @@ static int check_words(struct parse *p, int words, char **word)
 		return config_refuse(p->why, p->why_size, "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help");
 	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
 		return config_refuse(p->why, p->why_size,
-				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, ls, keygen, or PROTOCOL+LINK:ADDRESS, "
+				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, replay, ls, keygen, or PROTOCOL+LINK:ADDRESS, "
 				     "such as rsp+tcp:127.0.0.1:1234",
 				     word[0]);
 	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
 		return config_refuse(p->why, p->why_size, "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40");
 	if (p->o->mode == OPTIONS_DECODE && words < 2)
 		return config_refuse(p->why, p->why_size, "no capture; expected kdgate decode FILE, such as a file of --record");
+	if (p->o->mode == OPTIONS_REPLAY && words < 2)
+		return config_refuse(p->why, p->why_size, "no recording; expected kdgate replay FILE, such as a capture of KDNET");
 	return check_most(p, words, word);
 }
 
@@ -454,6 +459,8 @@ static int apply(struct parse *p)
 	int rc = 0;
 
 	config_listener_init(&p->usual, &p->o->config);
+	if (p->o->mode == OPTIONS_REPLAY)
+		p->usual.policy = config_policy_find(&p->o->config, "observe");
 	p->last = &p->usual;
 	for (size_t i = 0; !rc && i < p->given_n; i++) {
 		const struct given *g = &p->given[i];
@@ -483,10 +490,24 @@ static const char *usual_listener(const struct config_target *t)
 		       "tcp:127.0.0.1:2345" : "tcp:127.0.0.1:1234";
 }
 
+/* A recording of KD instead of a target; its key is read as a target's is, when it is loaded. */
+static int take_target(struct parse *p, const char *text)
+{
+	struct config_target *t = p->target;
+
+	if (p->o->mode != OPTIONS_REPLAY)
+		return config_target_text(t, text, p->why, p->why_size);
+	p->o->file = text;
+	t->proto = PROTO_KD;
+	t->addr.kind = ADDR_REPLAY;
+	snprintf(t->addr.text, sizeof t->addr.text, "%.*s", (int)sizeof t->addr.text - 1, text);
+	return 0;
+}
+
 static int finish_run(struct parse *p, const char *text)
 {
 	struct config_target *t = p->target;
-	int rc = config_target_text(t, text, p->why, p->why_size);
+	int rc = take_target(p, text);
 
 	if (rc)
 		return rc;
@@ -515,8 +536,7 @@ static int parse_run(struct parse *p, int words, char **word)
 	config_target_init(p->target);
 	if (!rc)
 		rc = apply(p);
-	(void)words;
-	return rc ? rc : finish_run(p, word[0]);
+	return rc ? rc : finish_run(p, word[words - 1]);
 }
 
 static int parse_file_mode(struct parse *p, int words, char **word)
@@ -575,7 +595,7 @@ static int parse_plain(struct parse *p, int words, char **word)
 static int parse_mode(struct parse *p, int words, char **word)
 {
 	static int (*const modes[])(struct parse *, int, char **) = {
-		[OPTIONS_RUN] = parse_run,         [OPTIONS_SERVE] = parse_file_mode,  [OPTIONS_CHECK] = parse_file_mode,
+		[OPTIONS_RUN] = parse_run,         [OPTIONS_REPLAY] = parse_run,        [OPTIONS_SERVE] = parse_file_mode,  [OPTIONS_CHECK] = parse_file_mode,
 		[OPTIONS_EXPLAIN] = parse_explain, [OPTIONS_LEARNED] = parse_learned, [OPTIONS_DECODE] = parse_decode,
 		[OPTIONS_LS] = parse_plain, [OPTIONS_KEYGEN] = parse_plain,
 	};

@@ -15,6 +15,7 @@ enum options_mode {
 	OPTIONS_EXPLAIN, /* .config has the policies; .policy, .packets */
 	OPTIONS_LEARNED, /* explain --recording FILE: .file */
 	OPTIONS_DECODE,  /* .file, .key, .json; .config has a target for its key file */
+	OPTIONS_REPLAY,  /* .file, .key; .config: one target, checked, without its recording */
 	OPTIONS_LS,
 	OPTIONS_KEYGEN,
 	OPTIONS_HELP,    /* .text goes to standard output */

@@ -17,6 +17,7 @@ static const char general[] =
 	"  kdgate explain --policy NAME PACKET...        which rule decides on a packet, and why\n"
 	"  kdgate explain --recording FILE               the smallest policy that a recorded session needs\n"
 	"  kdgate decode FILE                            a recording, packet by packet, in words\n"
+	"  kdgate replay FILE [OPTION]...                a recorded KD session as a target that can be looked at\n"
 	"  kdgate ls                                     the serial ports that are here\n"
 	"  kdgate keygen                                 a key for a KDNET target, and how both ends get it\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
@@ -100,6 +101,16 @@ static const char decode[] =
 	"  --key KEY              the key itself, which others can see\n"
 	"  --json                 an object a line, with all of every field\n";
 
+static const char replay[] =
+	"kdgate replay FILE [OPTION]...\n"
+	"\n"
+	"Serves a recorded session of KD or KDNET as a target that stands: what the debugger of then learnt at a stop, no more.\n"
+	"Nothing can be written. Where a policy allows to run it, it goes to the next recorded stop.\n"
+	"\n"
+	"  --key-file FILE        the key of a KDNET target, or credential:NAME\n"
+	"  --key KEY              the key itself, which others can see\n"
+	"  --policy NAME          as for a TARGET, with --listen and the others; the default here is observe. See kdgate --help\n";
+
 static const char ls[] =
 	"kdgate ls\n"
 	"\n"
@@ -118,6 +129,7 @@ const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_EXPLAIN] = explain,
 	[OPTIONS_LEARNED] = explain,
 	[OPTIONS_DECODE] = decode,
+	[OPTIONS_REPLAY] = replay,
 	[OPTIONS_LS] = ls,
 	[OPTIONS_KEYGEN] = keygen,
 };

@@ -37,6 +37,8 @@ static void need_target(struct sandbox_needs *n, const struct addr *a)
 {
 	struct in6_addr number;
 
+	if (a->kind == ADDR_REPLAY)
+		return;
 	n->datagrams |= a->kind == ADDR_UDP || a->kind == ADDR_KDNET;
 	n->kdnet |= a->kind == ADDR_KDNET;
 	if (a->kind == ADDR_UNIX) {

@@ -252,6 +252,25 @@ static void test_commands(void **state)
 	good(&l, "decode -q /r");
 	assert_int_equal(l.o.mode, OPTIONS_DECODE);
 	assert_string_equal(l.o.file, "/r");
+	assert_false(l.o.json);
+	assert_null(l.o.key);
+	options_fini(&l.o);
+	good(&l, "decode /r --json --key 1.2.3.4");
+	assert_true(l.o.json);
+	assert_string_equal(l.o.key, "1.2.3.4");
+	options_fini(&l.o);
+	good(&l, "decode /r --key-file /k");
+	assert_string_equal(l.o.config.targets[0].key_file, "/k");
+	options_fini(&l.o);
+	good(&l, "replay /r --key-file /k");
+	assert_int_equal(l.o.mode, OPTIONS_REPLAY);
+	assert_string_equal(l.o.file, "/r");
+	assert_string_equal(l.o.config.targets[0].key_file, "/k");
+	assert_string_equal(l.o.config.targets[0].listeners[0].addr.text, "tcp:127.0.0.1:1234");
+	assert_int_equal(l.o.config.targets[0].listeners[0].policy, config_policy_find(&l.o.config, "observe"));
+	options_fini(&l.o);
+	good(&l, "replay /r --policy full --listen unix:/s");
+	assert_int_equal(l.o.config.targets[0].listeners[0].policy, config_policy_find(&l.o.config, "full"));
 	options_fini(&l.o);
 }
 
@@ -291,7 +310,7 @@ static const struct {
 } bad[] = {
 	{ "", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
 	{ "-v", "no target; expected kdgate TARGET, such as rsp+tcp:127.0.0.1:1234; see kdgate --help" },
-	{ "sevre", "\"sevre\" is neither a command nor a target; expected serve, check, explain, decode, ls, keygen, or PROTOCOL+LINK:ADDRESS, such as rsp+tcp:127.0.0.1:1234" },
+	{ "sevre", "\"sevre\" is neither a command nor a target; expected serve, check, explain, decode, replay, ls, keygen, or PROTOCOL+LINK:ADDRESS, such as rsp+tcp:127.0.0.1:1234" },
 	{ "ctl status", "this version does not have kdgate ctl yet; see kdgate --help" },
 	{ "rsp+unix:/x rsp+unix:/y", "\"rsp+unix:/y\" is one word too many; expected one target (for several: kdgate serve)" },
 	{ "serve rsp+unix:/y", "\"rsp+unix:/y\" is one word too many; expected options only" },
@@ -337,6 +356,10 @@ static const struct {
 	{ "check --secure", "--secure is not an option of kdgate check; see kdgate check --help" },
 	{ "decode", "no capture; expected kdgate decode FILE, such as a file of --record" },
 	{ "decode /r /s", "\"/s\" is one word too many; expected one capture" },
+	{ "decode /r --key 1.2.3.4 --key-file /k", "--key and --key-file are both given; expected one of them" },
+	{ "replay", "no recording; expected kdgate replay FILE, such as a capture of KDNET" },
+	{ "replay /r /s", "\"/s\" is one word too many; expected one recording" },
+	{ "replay /r --json", "--json is not an option of kdgate replay; see kdgate replay --help" },
 	{ "decode /r -c /f", "--config is not an option of kdgate decode; see kdgate decode --help" },
 	{ "rsp+unix:/x --max-clients 0", "--max-clients: \"0\" is no number of clients; expected 1 to 256" },
 	{ "rsp+unix:/x --on-disconnect halt", "--on-disconnect: unknown word \"halt\"; expected run or stay" },
