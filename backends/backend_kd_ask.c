@@ -52,6 +52,12 @@ void backend_kd_void_request(struct backend_kd *b)
 		backend_kd_sites_doubt(b); /* it may be in, with a handle that nobody knows */
 }
 
+/* Of a target that ran when it was met nobody knows which id it expects: it drops one first request in two. */
+static unsigned patience(const struct backend_kd *b)
+{
+	return b->going ? BACKEND_KD_GO_MS : b->state == BACKEND_KD_LEARN && !b->asks ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
+}
+
 static bool send_request(struct backend_kd *b, uint64_t now)
 {
 	const struct kd_api_info *api = kd_api_info(b->asked.api);
@@ -61,7 +67,7 @@ static bool send_request(struct backend_kd *b, uint64_t now)
 	b->unsent = false;
 	b->asking = true;
 	b->unreplied = !api->has_reply && !b->by_report;
-	b->answer_by = now + (b->going ? BACKEND_KD_GO_MS : BACKEND_KD_ANSWER_MS);
+	b->answer_by = now + patience(b);
 	return true;
 }
 
@@ -143,7 +149,7 @@ int backend_kd_late(struct backend_kd *b, uint64_t now)
 	}
 	guard_note(&b->guard, GUARD_REPLY, "no answer to %s", kd_api_info(b->asked.api)->name);
 	kd_wire_reset(&b->wire);
-	b->answer_by = now + (b->going ? BACKEND_KD_GO_MS : BACKEND_KD_ANSWER_MS);
+	b->answer_by = now + patience(b);
 	return 0;
 }
 
