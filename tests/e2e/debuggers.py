@@ -75,8 +75,8 @@ class Gdb(Talker):
 
     PROMPT = r"^\(gdb\) $"
 
-    def __init__(self, symbols=None, *options):
-        super().__init__(GDB, "-q", "-nx", *options, *([str(symbols)] if symbols else []))
+    def __init__(self, symbols=None, *options, program=GDB):
+        super().__init__(program, "-q", "-nx", *options, *([str(symbols)] if symbols else []))
         self.ask("set confirm off")
         self.ask("set pagination off")
         self.ask("set width 0")
