@@ -32,7 +32,8 @@ struct kdnet_mac {
 
 int kdnet_mac_init(struct kdnet_mac *m, const uint8_t key[KDNET_KEY]) MUST_USE; /* 0, -ENOMEM */
 void kdnet_mac_fini(struct kdnet_mac *m);                                       /* all zero is fine */
-int kdnet_mac_tag(struct kdnet_mac *m, struct span head, struct span text, uint8_t tag[KDNET_TAG]) MUST_USE; /* of both, one behind the other; 0, -EIO */
+/* Of both, one behind the other. 0, -EIO. */
+int kdnet_mac_tag(struct kdnet_mac *m, struct span head, struct span text, uint8_t tag[KDNET_TAG]) MUST_USE;
 
 int kdnet_crypto_prime(void) MUST_USE; /* libcrypto loads what it loads at its first use, as long as files may be read; 0, -errno */
 int kdnet_hash(uint8_t out[KDNET_HASH], struct span a, struct span b) MUST_USE; /* SHA-256 of both; 0, -EIO */

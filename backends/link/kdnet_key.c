@@ -57,7 +57,7 @@ static uint64_t group_of(const struct kdnet_key *k, size_t i)
 int kdnet_key_parse(struct kdnet_key *k, struct span text, const char **why)
 {
 	struct cursor c = cursor_of(text);
-	struct kdnet_key fresh;
+	struct kdnet_key fresh = { 0 };
 	uint64_t group;
 	int rc = 0;
 

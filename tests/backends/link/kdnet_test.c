@@ -709,7 +709,8 @@ int main(void)
 		CASE(vectors_open), CASE(vectors_are_made), CASE(the_plea_is_the_vectors), CASE(bits_of_a_poke), CASE(bits_of_data), CASE(attaches),
 		CASE(versions), CASE(the_check_was_lost), CASE(sizes), CASE(no_session_any_poke), CASE(session_and_connected),
 		CASE(session_and_rebooted), CASE(session_and_another_address), CASE(session_and_another_address_long_after),
-		CASE(session_and_another_port), CASE(session_and_rebooted_at_another_port), CASE(no_poke_at_all), CASE(replayed_pokes), CASE(a_replayed_boot), CASE(replayed_data),
+		CASE(session_and_another_port), CASE(session_and_rebooted_at_another_port), CASE(no_poke_at_all),
+		CASE(replayed_pokes), CASE(a_replayed_boot), CASE(replayed_data),
 		CASE(a_lost_response), CASE(the_first_of_two_answers), CASE(a_lost_check_of_a_rollover), CASE(old_and_new_key), CASE(many_rollovers),
 		CASE(pleas_are_bounded), CASE(words), CASE(sequences_go_on), CASE(wiped), CASE(a_recording),
 	};

@@ -1,4 +1,4 @@
-/* kdnet_vectors.h - KDNET datagrams of version 5 under a key of our own, raw and plain; made from the formulas of KDNET 3 by another program. */
+/* kdnet_vectors.h - KDNET datagrams of version 5 under a key of our own, raw and plain; made by another program. */
 #ifndef TESTS_BACKENDS_LINK_KDNET_VECTORS_H
 #define TESTS_BACKENDS_LINK_KDNET_VECTORS_H
 
