@@ -1,11 +1,13 @@
-/* attacker.c - who sits on the way between a KDNET target and its host, or beside it, without the key: passes all on, remembers it, and adds.
+/* attacker.c - who sits on the way between a KDNET target and its host, or beside it, without the key: passes on, remembers, and adds.
  *
- *	attacker --listen HOST:PORT --to HOST:PORT [--do NAME]... [--at host|target] [--from ADDR] [--rate N] [--count N] [--seed N] [--now]
+ *	attacker --listen HOST:PORT --to HOST:PORT [--do NAME]... [--at host|target] [--from ADDR:PORT] [--rate N] [--count N] [--seed N]
+ *	         [--now]
  *	attacker --attacks
  *
- * The target dials what is listened on. What is added goes to the host (--at) from where the target's datagrams come, or from a socket of its
- * own on ADDR: with the target's address, another port; with another one of 127/8, another machine. --rate a second, 0: as fast as it can;
- * --count in all, 0: without end; --do: which kinds, all when none is named. The seed tells what is sent, as far as what was heard is the same.
+ * The target dials what is listened on. What is added goes to the host, or the other (--at), from where its peer's datagrams come, or from
+ * a socket of its own on ADDR:PORT: with the peer's address, another port; with another one of 127/8, another machine. --rate: a second,
+ * 0: as fast as it can; --count: in all, 0: without end; --do: which kinds, all when none is named. The seed tells what is sent, as far as
+ * what was heard is the same.
  * Lines on standard input: go (--now: at once), stop, hold (nothing is passed on), pass, status, quit. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -341,7 +343,8 @@ static void pass(struct attacker *a, enum heard_from side)
 	static struct raw d;
 	struct sockaddr_in who;
 	socklen_t len = sizeof who;
-	ssize_t n = recvfrom(side == FROM_TARGET ? a->front : a->back, d.bytes, sizeof d.bytes, MSG_DONTWAIT, (struct sockaddr *)&who, &len);
+	int fd = side == FROM_TARGET ? a->front : a->back;
+	ssize_t n = recvfrom(fd, d.bytes, sizeof d.bytes, MSG_DONTWAIT, (struct sockaddr *)&who, &len);
 
 	if (n < 0)
 		return;
@@ -396,7 +399,7 @@ static void take_input(struct attacker *a)
 
 static void turn(struct attacker *a)
 {
-	struct pollfd fds[] = { { .fd = a->front, .events = POLLIN }, { .fd = a->back, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+	struct pollfd fds[] = { { a->front, POLLIN, 0 }, { a->back, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 } };
 	uint64_t now = now_ns(), due = due_ns(a), ns = !more(a) ? 1000000000 : due > now ? due - now : 0;
 	struct timespec wait = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
 
@@ -471,7 +474,8 @@ static int read_options(struct attacker *a, int argc, char **argv)
 	static const struct option all[] = {
 		{ "listen", required_argument, NULL, 'l' }, { "to", required_argument, NULL, 't' }, { "do", required_argument, NULL, 'd' },
 		{ "from", required_argument, NULL, 'f' }, { "at", required_argument, NULL, 'a' }, { "rate", required_argument, NULL, 'r' },
-		{ "count", required_argument, NULL, 'c' }, { "seed", required_argument, NULL, 's' }, { "now", no_argument, NULL, 'n' }, { NULL, 0, NULL, 0 },
+		{ "count", required_argument, NULL, 'c' }, { "seed", required_argument, NULL, 's' }, { "now", no_argument, NULL, 'n' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -492,8 +496,8 @@ static int list(void)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: attacker --listen HOST:PORT --to HOST:PORT [--do NAME]... [--at host|target] [--from ADDR] [--rate N] [--count N]\n"
-			"                [--seed N] [--now]\n"
+	fprintf(stderr, "usage: attacker --listen HOST:PORT --to HOST:PORT [--do NAME]... [--at host|target] [--from ADDR:PORT] [--rate N]\n"
+			"                [--count N] [--seed N] [--now]\n"
 			"       attacker --attacks\n");
 	return 2;
 }

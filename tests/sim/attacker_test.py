@@ -15,7 +15,8 @@ import kdnet_host as net  # noqa: E402
 from kd_host import u32  # noqa: E402
 
 PROGRAM = kd.ROOT / "build" / "tests" / "sim" / "attacker"
-pytestmark = pytest.mark.skipif(not (shutil.which("x86_64-w64-mingw32-gcc") and shutil.which("i686-w64-mingw32-gcc")), reason="mingw-w64 is not installed")
+COMPILERS = ("x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")
+pytestmark = pytest.mark.skipif(not all(map(shutil.which, COMPILERS)), reason="mingw-w64 is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)

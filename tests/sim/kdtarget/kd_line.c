@@ -1,4 +1,4 @@
-/* kd_line.c - packets with ids, acknowledgements and resends, as the target's side has them (KD 1): what is common, and the way of a serial line. */
+/* kd_line.c - packets with ids, acknowledgements and resends, as a target's side has them (KD 1): what is common, and a serial line's way. */
 #include "tests/sim/kdtarget/line.h"
 
 #include <string.h>

@@ -48,7 +48,7 @@ static enum line judge(struct target *k, unsigned wanted, const struct packet *p
 {
 	bool old = (int32_t)(p->id - k->expect_id) < 0;
 
-	if (!old && wanted == KD_ACK) {
+	if ((!old || is(k, QUIRK_OLD_DATA_ACKS)) && wanted == KD_ACK) {
 		note(k, "data where an ACK was due");
 		line_control(k, KD_RESEND, 0);
 		acknowledged(k);

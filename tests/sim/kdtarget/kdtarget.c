@@ -1,9 +1,10 @@
 /* kdtarget.c - a Windows machine to debug: a kernel image that this processor runs, and in front of it KD as Windows or ReactOS speak it.
  *
- *	kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty | --kdnet HOST:PORT --key KEY  [--arch amd64|i386] [--processors N] [--image DIR] [--base ADDR]
- *	         [--profile windows|reactos] [--quirk NAME]... [--without NAME]... [--boot] [--timeout-ms N] [--retries N]
+ *	kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty | --kdnet HOST:PORT --key KEY  [--arch amd64|i386] [--processors N]
+ *	         [--image DIR] [--base ADDR] [--profile windows|reactos] [--quirk NAME]... [--without NAME]... [--boot] [--timeout-ms N] [--retries N]
  *	         [--log FILE] [--log-hex] [--play RECORDING]      kdtarget --quirks
- *	with --kdnet: [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT] [--dup PERCENT] [--reorder PERCENT] [--seed N]
+ *	with --kdnet: [--own-addr A] [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT] [--dup PERCENT] [--reorder PERCENT]
+ *	[--seed N]
  *
  * Without --boot it has booted without a debugger, and runs. With it, it waits for a host, then tells all from its first instruction on.
  * Lines on standard input: print [TEXT], prints N, prompt [TEXT], int3, fault av|write|div|ill [unhandled], load, unload, command, spin [N],
@@ -12,6 +13,7 @@
 #include "tests/sim/kdtarget/line.h"
 #include "tests/sim/kdtarget/target.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
@@ -183,8 +185,8 @@ static int usage(void)
 	fprintf(stderr, "usage: kdtarget --listen-unix PATH | --listen-tcp HOST:PORT | --pty | --kdnet HOST:PORT --key KEY\n"
 			"                [--arch amd64|i386] [--processors N] [--image DIR] [--base ADDR] [--profile windows|reactos] [--quirk NAME]...\n"
 			"                [--without NAME]... [--boot] [--timeout-ms N] [--retries N] [--log FILE] [--log-hex] [--play RECORDING]\n"
-			"                with --kdnet: [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT] [--dup PERCENT]\n"
-			"                [--reorder PERCENT] [--seed N]\n"
+			"                with --kdnet: [--own-addr A] [--own-port N] [--kdnet-version N] [--poke-ms N] [--loss PERCENT]\n"
+			"                [--dup PERCENT] [--reorder PERCENT] [--seed N]\n"
 			"       kdtarget --quirks\n");
 	return 2;
 }
@@ -236,6 +238,7 @@ static int take_net_option(struct net *n, int c, uint64_t number)
 {
 	switch (c) {
 	case 'k': return seal_key(&n->keys, optarg);
+	case 'A': return inet_pton(AF_INET, optarg, &n->own.sin_addr) == 1 ? 0 : -1;
 	case 'o': n->own.sin_port = htons((uint16_t)number); return number <= UINT16_MAX ? 0 : -1;
 	case 'v': n->version = (uint8_t)number; return number <= UINT8_MAX ? 0 : -1;
 	case 'm': n->poke_ms = (unsigned)number; return number > 0 && number <= NET_POKE_MS * 10 ? 0 : -1;
@@ -297,7 +300,7 @@ static int read_options(struct target *k, struct options *o, int argc, char **ar
 		{ "without", required_argument, NULL, 'w' }, { "boot", no_argument, NULL, 'B' }, { "timeout-ms", required_argument, NULL, 'h' },
 		{ "retries", required_argument, NULL, 'R' }, { "log", required_argument, NULL, 'l' }, { "log-hex", no_argument, NULL, 'x' },
 		{ "play", required_argument, NULL, 'Y' }, { "kdnet", required_argument, NULL, 'K' }, { "key", required_argument, NULL, 'k' },
-		{ "own-port", required_argument, NULL, 'o' }, { "kdnet-version", required_argument, NULL, 'v' }, { "poke-ms", required_argument, NULL, 'm' },
+		{ "own-addr", required_argument, NULL, 'A' }, { "own-port", required_argument, NULL, 'o' }, { "kdnet-version", required_argument, NULL, 'v' }, { "poke-ms", required_argument, NULL, 'm' },
 		{ "loss", required_argument, NULL, 'L' }, { "dup", required_argument, NULL, 'D' }, { "reorder", required_argument, NULL, 'O' },
 		{ "seed", required_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
 	};

@@ -11,21 +11,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { POKE = 344, NONCE_AT = 2, OWN_AT = 34, HOST_AT = 52, PEER_AT = 70, ENDPOINT = 18, CHECK = 12, CHECK_ADDRESS = 8, POKE_STEP = 3, AT_ONCE = 64 };
+enum { POKE = 344, NONCE_AT = 2, OWN_AT = 34, HOST_AT = 52, PEER_AT = 70, CHECK = 12, CHECK_ADDRESS = 8, POKE_STEP = 3, AT_ONCE = 64 };
 
 /* --- the socket */
 
-/* The own address is the one that the way to the host begins at. */
+/* The own address, where none is told, is the one that the way to the host begins at. */
 static int find_own(struct net *n)
 {
 	struct sockaddr_in a;
 	socklen_t len = sizeof a;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
+	int fd, rc;
 
+	n->own.sin_family = AF_INET;
+	if (n->own.sin_addr.s_addr)
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	rc = fd < 0 || connect(fd, (struct sockaddr *)&n->host, sizeof n->host) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0 ? -1 : 0;
 	if (fd >= 0)
 		close(fd);
-	n->own.sin_family = AF_INET;
 	if (rc == 0)
 		n->own.sin_addr = a.sin_addr;
 	return rc;
@@ -300,10 +303,12 @@ void net_tick(struct net *n, uint64_t now)
 void net_tell(const struct net *n, char *text, size_t room)
 {
 	static const char *const names[NET_DROPS] = { "shape", "tag", "version", "direction", "old", "answer", "full" };
-	int at = snprintf(text, room, "net joined=%d sessions=%lu pokes=%lu asked=%lu heard=%lu sent=%llu port=%u lost=%lu doubled=%lu late=%lu", n->joined, n->sessions,
-			  n->pokes, n->asked, n->heard, (unsigned long long)n->sent_sequence, (unsigned)ntohs(n->own.sin_port), n->in.lost + n->out.lost,
-			  n->in.doubled + n->out.doubled, n->in.late + n->out.late);
+	int at = snprintf(text, room, "net joined=%d sessions=%lu pokes=%lu asked=%lu heard=%lu sent=%llu port=%u", n->joined, n->sessions,
+			  n->pokes, n->asked, n->heard, (unsigned long long)n->sent_sequence, (unsigned)ntohs(n->own.sin_port));
 
+	if (at > 0 && (size_t)at < room)
+		at += snprintf(text + at, room - (size_t)at, " lost=%lu doubled=%lu late=%lu", n->in.lost + n->out.lost, n->in.doubled + n->out.doubled,
+			       n->in.late + n->out.late);
 	for (size_t i = 0; i < NET_DROPS && at > 0 && (size_t)at < room; i++)
 		at += snprintf(text + at, room - (size_t)at, " %s=%lu", names[i], n->drops[i]);
 }

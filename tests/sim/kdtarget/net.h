@@ -1,6 +1,6 @@
-/* net.h - KDNET's half of a target: it dials in by poking, takes a host's answer for a session, and then has a channel of sealed bodies (KDNET 3 and 4).
+/* net.h - KDNET's half of a target: it dials in by poking, takes an answer for a session, and has a channel of sealed bodies (KDNET 3, 4).
  *
- * It is as trusting as the kernel's own: any answer to one of its last pokes gives it a new data key and makes it forget which sequences it heard. */
+ * It is as trusting as the kernel's own: any answer to one of its last pokes is a new data key, and it forgets which sequences it heard. */
 #ifndef SIM_KDTARGET_NET_H
 #define SIM_KDTARGET_NET_H
 

@@ -57,14 +57,19 @@ void seal_agree(struct seal_keys *k, const uint8_t *response)
 
 /* --- datagrams */
 
-static void cipher(const struct seal_keys *k, bool closing, const uint8_t *head, const uint8_t *iv, const uint8_t *from, size_t n, uint8_t *to)
+static const uint8_t *key_of(const struct seal_keys *k, unsigned channel)
+{
+	return channel == SEAL_CONTROL ? k->control : k->data;
+}
+
+static void cipher(const uint8_t *key, bool closing, const uint8_t *iv, const uint8_t *from, size_t n, uint8_t *to)
 {
 	static EVP_CIPHER_CTX *c;
 	int len;
 
 	if (!c)
 		c = EVP_CIPHER_CTX_new();
-	if (!c || EVP_CipherInit_ex(c, EVP_aes_256_cbc(), NULL, head[5] == SEAL_CONTROL ? k->control : k->data, iv, closing) != 1 ||
+	if (!c || EVP_CipherInit_ex(c, EVP_aes_256_cbc(), NULL, key, iv, closing) != 1 ||
 	    EVP_CIPHER_CTX_set_padding(c, 0) != 1 || EVP_CipherUpdate(c, to, &len, from, (int)n) != 1)
 		abort();
 }
@@ -106,13 +111,15 @@ size_t seal_close(const struct seal_keys *k, const struct seal_meta *m, const vo
 		memcpy(plain + SEAL_HEAD + SEAL_META, body, n);
 	memcpy(to, plain, SEAL_HEAD);
 	tag_of(k, plain, SEAL_HEAD + len, to + SEAL_HEAD + len);
-	cipher(k, true, plain, to + SEAL_HEAD + len, plain + SEAL_HEAD, len, to + SEAL_HEAD);
+	cipher(key_of(k, m->channel), true, to + SEAL_HEAD + len, plain + SEAL_HEAD, len, to + SEAL_HEAD);
 	return SEAL_HEAD + len + SEAL_BLOCK;
 }
 
 static bool shaped(const uint8_t *d, size_t n)
 {
-	return n >= SEAL_LEAST && n <= SEAL_DATAGRAM && (n - SEAL_HEAD) % SEAL_BLOCK == 0 && memcmp(d, magic, sizeof magic) == 0 && d[5] <= SEAL_CONTROL;
+	bool sized = n >= SEAL_LEAST && n <= SEAL_DATAGRAM && (n - SEAL_HEAD) % SEAL_BLOCK == 0;
+
+	return sized && memcmp(d, magic, sizeof magic) == 0 && d[5] <= SEAL_CONTROL;
 }
 
 int seal_open(const struct seal_keys *k, const uint8_t *d, size_t n, struct seal_meta *m, uint8_t *body)
@@ -124,7 +131,7 @@ int seal_open(const struct seal_keys *k, const uint8_t *d, size_t n, struct seal
 	if (!shaped(d, n))
 		return SEAL_SHAPE;
 	memcpy(plain, d, SEAL_HEAD);
-	cipher(k, false, d, d + n - SEAL_BLOCK, d + SEAL_HEAD, len, plain + SEAL_HEAD);
+	cipher(key_of(k, d[5]), false, d + n - SEAL_BLOCK, d + SEAL_HEAD, len, plain + SEAL_HEAD);
 	tag_of(k, plain, SEAL_HEAD + len, tag);
 	if (CRYPTO_memcmp(tag, d + n - SEAL_BLOCK, SEAL_BLOCK) != 0)
 		return SEAL_TAG;

@@ -1,4 +1,4 @@
-/* net_seal.h - KDNET's datagrams closed and opened, as the target does it (KDNET 2 and 3). Written apart from the bridge's own; libcrypto below. */
+/* net_seal.h - KDNET's datagrams closed and opened, as a target does it (KDNET 2 and 3). Written apart from the bridge; libcrypto below. */
 #ifndef SIM_KDTARGET_NET_SEAL_H
 #define SIM_KDTARGET_NET_SEAL_H
 
@@ -25,6 +25,6 @@ struct seal_meta {
 int seal_key(struct seal_keys *k, const char *text);           /* four groups of base 36; 0, or -1: that is no key */
 void seal_agree(struct seal_keys *k, const uint8_t *response); /* SEAL_RESPONSE bytes: the data key */
 size_t seal_close(const struct seal_keys *k, const struct seal_meta *m, const void *body, size_t n, uint8_t *to); /* its length */
-int seal_open(const struct seal_keys *k, const uint8_t *d, size_t n, struct seal_meta *m, uint8_t *body);         /* length of the body; SEAL_... */
+int seal_open(const struct seal_keys *k, const uint8_t *d, size_t n, struct seal_meta *m, uint8_t *body); /* length of the body; SEAL_... */
 
 #endif

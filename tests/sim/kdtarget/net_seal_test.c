@@ -95,7 +95,8 @@ static void test_a_set(void **state)
 
 static void test_keys(void **state)
 {
-	static const char *const wrong[] = { "", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5", "1..3.4", "1.2.3.3w5e11264sgsg", "1.2.3.00000000000001", "1.2.3.-", "1,2.3.4" };
+	static const char *const wrong[] = { "", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.4.5", "1..3.4",
+		                             "1.2.3.3w5e11264sgsg", "1.2.3.00000000000001", "1.2.3.-", "1,2.3.4" };
 	struct seal_keys low, high;
 
 	(void)state;

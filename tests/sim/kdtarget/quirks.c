@@ -42,6 +42,7 @@ static const struct {
 	[QUIRK_BOOT_DEBUGGER] = { "boot-debugger", "major type 4, no data list, no PTR64 (KD 4.1)" },
 	[QUIRK_SILENT_LOADS] = { "silent-loads", "of a driver that comes or goes after the boot nothing is told (R 10)" },
 	[QUIRK_ALTERNATE] = { "alternate", "NewState has the alternate flag 0x10000 (KD 2.1)" },
+	[QUIRK_OLD_DATA_ACKS] = { "old-data-acks", "over KDNET: any data packet where an ACK is due is taken for it, an old one too (KD 1.3)" },
 };
 
 static const struct profile profiles[] = {
