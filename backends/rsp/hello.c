@@ -277,10 +277,10 @@ static const struct row {
 	[HELLO_SUPPORTED] = { not_kgdb, ask_supported, take_supported },
 	[HELLO_NO_ACK] = { can_no_ack, ask_no_ack, take_no_ack },
 	[HELLO_VCONT] = { not_kgdb, ask_vcont, take_vcont },
-	[HELLO_TDESC] = { can_tdesc, ask_tdesc, take_tdesc },
-	[HELLO_MAP] = { can_map, ask_map, take_map },
 	[HELLO_STATUS] = { always, ask_status, take_status },
 	[HELLO_THREAD] = { thread_unknown, ask_thread, take_thread },
+	[HELLO_TDESC] = { can_tdesc, ask_tdesc, take_tdesc },
+	[HELLO_MAP] = { can_map, ask_map, take_map },
 	[HELLO_REGS] = { regs_unknown, ask_regs, take_regs },
 };
 

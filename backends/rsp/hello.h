@@ -4,7 +4,8 @@
 
 #include "backends/rsp/stub.h"
 
-enum hello_step { HELLO_SUPPORTED, HELLO_NO_ACK, HELLO_VCONT, HELLO_TDESC, HELLO_MAP, HELLO_STATUS, HELLO_THREAD, HELLO_REGS, HELLO_DONE };
+/* In the order of asking. gdbserver 13 aborts when its description is asked for before it was made to choose a thread, as ? does. */
+enum hello_step { HELLO_SUPPORTED, HELLO_NO_ACK, HELLO_VCONT, HELLO_STATUS, HELLO_THREAD, HELLO_TDESC, HELLO_MAP, HELLO_REGS, HELLO_DONE };
 
 struct hello {
 	enum hello_step step;

@@ -84,14 +84,13 @@ static void a_stub_that_knows_much(void **state)
 {
 	static const char *const lines[] = {
 		FIRST, "PacketSize=80;QStartNoAckMode+;vContSupported+;qXfer:features:read+;swbreak+;what=ever;qXfer:memory-map:read+",
-		"QStartNoAckMode", "OK", "vCont?", "vCont;c;C;s;S;t;r",
+		"QStartNoAckMode", "OK", "vCont?", "vCont;c;C;s;S;t;r", "?", "T05thread:p01.02;",
 		"qXfer:features:read:target.xml:0,3c", "m<target><xi:include href=\"a.xml\"/>",
 		"qXfer:features:read:target.xml:22,3c", "l</target>",
 		"qXfer:features:read:a.xml:0,3c", "m<feature name=\"a\"><reg name=\"r0\"",
 		"qXfer:features:read:a.xml:20,3c", "l bitsize=\"32\"/></feature>",
 		"qXfer:memory-map:read::0,3c", "m<memory-map><memory type=\"ram\" start=\"0x0\" length=\"0x1000",
-		"qXfer:memory-map:read::39,3c", "l\"/></memory-map>",
-		"?", "T05thread:p01.02;", NULL,
+		"qXfer:memory-map:read::39,3c", "l\"/></memory-map>", NULL,
 	};
 
 	(void)state;
@@ -150,16 +149,13 @@ static void no_description(void **state)
 	static const char *const bad[] = {
 		"", "E01", "m", "x", "l", "lnonsense", "l<target><bad", "l<!DOCTYPE t [<!ENTITY a \"b\">]><target/>", "OK", "T0",
 	};
-	const char *lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "qXfer:features:read:target.xml:0,7fc", NULL,
-		                NULL };
+	const char *lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "?", "T05thread:1;",
+		                "qXfer:features:read:target.xml:0,7fc", NULL, NULL };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		static const char *const rest[] = { "?", "T05thread:1;", NULL };
-
-		lines[5] = bad[i];
+		lines[7] = bad[i];
 		assert_int_equal(converse(lines), 1);
-		assert_int_equal(converse(rest), 1);
 		known();
 		assert_false(s.described);
 		end(NULL);
@@ -267,16 +263,14 @@ static void descriptions_that_are_noted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		const char *lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "qXfer:features:read:target.xml:0,7fc", v[i].doc,
-			                v[i].included ? "qXfer:features:read:a.xml:0,7fc" : NULL, v[i].included, NULL };
-		static const char *const rest[] = { "?", "T05thread:1;", NULL };
+		const char *lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "?", "T05thread:1;",
+			                "qXfer:features:read:target.xml:0,7fc", v[i].doc, v[i].included ? "qXfer:features:read:a.xml:0,7fc" : NULL, v[i].included, NULL };
 
 		assert_int_equal(converse(lines), 1);
 		if (strcmp(h.note ? h.note : "", v[i].note ? v[i].note : ""))
 			fail_msg("%s, %s: %s", v[i].doc, v[i].included, h.note);
 		assert_int_equal(s.described, v[i].described);
 		assert_int_equal(!(s.features.can & RSP_CAN_TDESC), !v[i].described);
-		assert_int_equal(converse(rest), 1);
 		known();
 		end(NULL);
 		begin(NULL);
@@ -294,7 +288,8 @@ static void memory_maps_that_are_noted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
-		const char *lines[] = { FIRST, "qXfer:memory-map:read+;PacketSize=1000", "vCont?", "", "qXfer:memory-map:read::0,7fc", v[i][0], NULL };
+		const char *lines[] = { FIRST, "qXfer:memory-map:read+;PacketSize=1000", "vCont?", "", "?", "T05thread:1;", "qXfer:memory-map:read::0,7fc",
+			                v[i][0], NULL };
 		bool good = !strcmp(v[i][0], "l<memory-map/>");
 
 		assert_int_equal(converse(lines), 1);
@@ -308,14 +303,14 @@ static void memory_maps_that_are_noted(void **state)
 
 static void a_document_without_an_end(void **state)
 {
-	static const char *const lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", NULL };
+	static const char *const lines[] = { FIRST, "qXfer:features:read+;PacketSize=1000", "vCont?", "", "?", "T05thread:1;", NULL };
 	static char piece[1001] = "m";
 	size_t n = 0;
 
 	(void)state;
 	memset(piece + 1, ' ', 999);
 	assert_int_equal(converse(lines), 1);
-	for (; h.step == HELLO_TDESC && n < TDESC_DOC_MAX; n += 999) {
+	for (; h.step <= HELLO_TDESC && n < TDESC_DOC_MAX; n += 999) {
 		buf_reset(&out, 0);
 		assert_int_equal(hello_request(&h, &s, &out), 1);
 		assert_int_equal(answer(piece), 1);
