@@ -98,6 +98,14 @@ static int hear_restarted(struct backend_kd *b)
 	return BACKEND_MOVED;
 }
 
+/* What is out may have been taken before: its next try may be dropped. The RESET was counted when it went. */
+static int hear_reset_done(struct backend_kd *b)
+{
+	b->asks -= b->asking && b->asks;
+	backend_kd_void_request(b);
+	return BACKEND_MOVED;
+}
+
 static int hear_packet(struct backend_kd *b, int ev, const struct kd_packet *p)
 {
 	switch ((enum kd_wire_event)ev) {
@@ -108,8 +116,7 @@ static int hear_packet(struct backend_kd *b, int ev, const struct kd_packet *p)
 	case KD_WIRE_RESTARTED:
 		return hear_restarted(b);
 	case KD_WIRE_RESET_DONE:
-		backend_kd_void_request(b);
-		return BACKEND_MOVED;
+		return hear_reset_done(b);
 	case KD_WIRE_NONE:
 	case KD_WIRE_MOVED:
 		break;

@@ -52,10 +52,12 @@ void backend_kd_void_request(struct backend_kd *b)
 		backend_kd_sites_doubt(b); /* it may be in, with a handle that nobody knows */
 }
 
-/* Of a target that ran when it was met nobody knows which id it expects: it drops one first request in two. */
+/* Of a target that was just met nobody knows which id it expects: it drops one first request in two, and a RESET mends that. */
 static unsigned patience(const struct backend_kd *b)
 {
-	return b->going ? BACKEND_KD_GO_MS : b->state == BACKEND_KD_LEARN && !b->asks ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
+	bool may_be_dropped = b->state == BACKEND_KD_LEARN && b->asks + 1 < BACKEND_KD_ASKS;
+
+	return b->going ? BACKEND_KD_GO_MS : may_be_dropped ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
 }
 
 static bool send_request(struct backend_kd *b, uint64_t now)
