@@ -1131,6 +1131,77 @@ static void no_libraries(void **state)
 	assert_true(span_is(news.reply.bytes, "<library-list></library-list>"));
 }
 
+/* One that is marked as a DLL has its base as what lldb calls a section; those that are not, or whose header is not there, are left out. */
+static void header(unsigned image, size_t off, uint32_t pe, uint32_t flags)
+{
+	uint8_t *at = peer.mem + off;
+
+	put_pointer(PEER_LIST + 0x100 * image + 0x30, PEER_BASE + off);
+	memset(at, 0, PEER_PAGE);
+	memcpy(at, "MZ", 2);
+	kd_peer_set(at + 0x3c, 4, pe);
+	memcpy(at + pe, "PE", 2);
+	kd_peer_set(at + pe + 4, 4, 0x18664);
+	kd_peer_set(at + pe + 20, 4, 0xf0 | flags << 16);
+	kd_peer_set(at + pe + 24, 2, 0x20b);
+	kd_peer_set(at + pe + 80, 4, 0x5000);
+	kd_peer_set(at + pe + 24 + 0xf0 + 12, 4, 0x1000);
+}
+
+static void lldb_reads_libraries(void **state)
+{
+	(void)state;
+	lists(4, false);
+	header(1, 0x5000, 0x80, 0x22);
+	header(2, 0x6000, 0x80, 0x2022);
+	header(3, 0x7000, 0x400, 0x2022);
+	meets();
+	assert_true(be->ops->info(be)->windows);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)asked();
+		assert_int_equal(submit_for("qXfer:libraries:read::0,4000", 'l'), 0);
+		assert_int_equal(next(), BACKEND_REPLY);
+		assert_true(span_is(news.reply.bytes, "<library-list><library name=\"" GUARD_NOWHERE "c__.s\"><section address=\"0xfffff80000006000\"/></library>"
+			"<library name=\"" GUARD_NOWHERE "d__.s\"><section address=\"0xfffff80000007000\"/></library></library-list>"));
+	}
+	assert_string_equal(asked(), "");
+	replies("qXfer:libraries:read::0,4000");
+	has((const char *)news.reply.bytes.p, "b__.s\"><segment address=\"0xfffff80000006000\"/>");
+}
+
+static void lldb_asks_where_its_program_is(void **state)
+{
+	(void)state;
+	lists(3, false);
+	meets();
+	replies("qFileLoadAddress:2f782f433c222e53"); /* /x/C<".S */
+	assert_true(span_is(news.reply.bytes, "fffff80000200000"));
+	replies("qFileLoadAddress:632e73"); /* c.s */
+	assert_int_equal(news.reply.kind, RSP_REPLY_ERROR);
+	assert_int_equal(news.reply.code, 1);
+	replies("qGetTIBAddr:1");
+	assert_true(span_is(news.reply.bytes, "0"));
+}
+
+static void lldb_asks_where_memory_is(void **state)
+{
+	static const struct {
+		const char *packet, *answer;
+	} rows[] = {
+		{ "qMemoryRegionInfo:7fffffffffff", "start:0;size:800000000000;permissions:rwx;" },
+		{ "qMemoryRegionInfo:800000000000", "start:800000000000;size:ffff000000000000;" },
+		{ "qMemoryRegionInfo:fffff80000000000", "start:ffff800000000000;size:7ffffffff000;permissions:rwx;" },
+		{ "qMemoryRegionInfo:ffffffffffffffff", "start:fffffffffffff000;size:fff;" },
+	};
+
+	(void)state;
+	meets();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		replies(rows[i].packet);
+		assert_true(span_is(news.reply.bytes, rows[i].answer));
+	}
+}
+
 /* An interrupt ends the walk, and half a list is not kept for the whole. */
 static void libraries_are_cut(void **state)
 {
@@ -1332,6 +1403,7 @@ int main(void)
 		TEST(an_answer_that_must_not_be_asked_for_again), TEST(nobody_acknowledges), TEST(the_resume_is_not_acknowledged), TEST(an_early_stop),
 		TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
 		TEST(libraries_without_end), TEST(a_bad_library), TEST(no_libraries), TEST(libraries_are_cut), TEST(monitor_commands),
+		TEST(lldb_reads_libraries), TEST(lldb_asks_where_its_program_is), TEST(lldb_asks_where_memory_is),
 		TEST(monitor_bugcheck), TEST(the_data_block), TEST(monitor_reboot), TEST(threads), TEST(leaves), TEST(leaves_where_another_stopped), TEST(leaves_the_silent),
 		TEST(the_line_is_cut), TEST(in_pieces),
 	};

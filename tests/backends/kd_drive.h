@@ -112,7 +112,8 @@ static inline int within(uint64_t ms)
 	}
 }
 
-static inline int submit(const char *packet)
+/* which: whose debugger asks for a document, 'g' or 'l'; 0: nobody's. */
+static inline int submit_for(const char *packet, char which)
 {
 	static struct rsp_cmd cmd;
 	static uint8_t room[DRIVE_TEXT + 1];
@@ -122,9 +123,15 @@ static inline int submit(const char *packet)
 	assert_true(n < sizeof room);
 	memcpy(room, packet, n);
 	assert_int_equal(rsp_cmd_parse(room, n, &cmd), 0);
+	cmd.which = which ? which : cmd.which;
 	rc = be->ops->submit(be, &cmd);
 	memset(room, 0xee, sizeof room); /* the client may be gone */
 	return rc;
+}
+
+static inline int submit(const char *packet)
+{
+	return submit_for(packet, 0);
 }
 
 /* What the target was asked since the last look, but for the empty entries of its table. */
