@@ -125,8 +125,9 @@ def test_what_is_typed_lists_images_and_places_their_symbols(machine, arch, base
     m.free()
 
 
+@pytest.mark.parametrize("by", ["hand", "script"])
 @ARCHES
-def test_lldb_and_images_that_are_not_marked_as_dlls(machine, arch, tmp_path):
+def test_lldb_and_images_that_are_not_marked_as_dlls(machine, arch, by, tmp_path):
     """lldb would make a driver its program, and forget where all lies: it is not told of such. The kernel is given; a driver is placed by hand."""
     wants = unmarked(tmp_path, arch)
     m = machine(arch, image=tmp_path, base={"amd64": 0x123450000000, "i386": 0x1400000}[arch])
@@ -136,8 +137,13 @@ def test_lldb_and_images_that_are_not_marked_as_dlls(machine, arch, tmp_path):
         assert d.images() == {kd.KERNEL: m.base()} and d.value("&KeTickCount") == m.symbol("KeTickCount")
         start = d.value("MmDriverObject.DriverStart")
         assert f"{start:#018x}" in d.ask("process plugin packet monitor modules")
-        d.ask(f"target modules add {tmp_path / arch / kd.DRIVER}")
-        d.ask(f"target modules load --file {kd.DRIVER} --slide {start - wants}")
+        if by == "hand":
+            d.ask(f"target modules add {tmp_path / arch / kd.DRIVER}")
+            d.ask(f"target modules load --file {kd.DRIVER} --slide {start - wants}")
+        else:
+            d.ask(f"command script import {gate_module.ROOT / 'scripts' / 'lldb_images.py'}")
+            d.ask(f"kdgate-images {tmp_path / arch}")
+        assert d.images() == {kd.KERNEL: m.base(), kd.DRIVER: start}
         assert d.value("&KdDriverRead") == d.value("MmDriverObject.DriverRead")
         d.ask("breakpoint set -n KdDriverChecksum")
         assert d.go()[1].startswith("breakpoint")
