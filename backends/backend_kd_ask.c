@@ -300,7 +300,7 @@ static size_t next_size(const struct backend_kd *b)
 
 static void take_fetched(struct backend_kd *b)
 {
-	enum { LEAST = 512 };
+	enum { LEAST = 512, PAGE = 4096 };
 	struct backend_kd_fetch *f = &b->fetch;
 	struct span got = b->reply.data;
 
@@ -314,7 +314,7 @@ static void take_fetched(struct backend_kd *b)
 			b->info.read_max = got.len; /* what the target's packets hold; a hole is refused, not cut short */
 		return;
 	}
-	if (f->narrow || b->asked.count <= 1)
+	if (f->narrow || b->asked.addr % PAGE + b->asked.count <= PAGE)
 		f->ended = true;
 	f->narrow = true;
 }

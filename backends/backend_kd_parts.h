@@ -155,6 +155,7 @@ struct backend_kd {
 	unsigned stepping;              /* the processor of a step */
 	bool started, over;             /* of a resume: it was looked at; it steps over a trap, without running */
 	bool aside;                     /* it goes on from a trap that is noise: what steps is what that interrupted */
+	bool leaked;                    /* a trace flag that was no step's stopped it: that is taken out */
 	bool hit;                       /* a debug register stopped it: that is to be forgotten, and passed */
 	uint32_t status;                /* of the next Continue2 */
 	bool break_wanted, break_sent, break_stale, unheard;

@@ -62,13 +62,16 @@ static int pass_hit(struct backend_kd *b)
 	return rc;
 }
 
-/* A trap flag that a step left goes with Continue2, but for an exception that is not handled. */
+/* A trap flag that a step left goes with Continue2, but for an exception that is not handled, and on targets that keep it (W 5.2). */
 static int pass_flag(struct backend_kd *b)
 {
-	int rc = kd_status_ok(b->status) || !(b->st.report.eflags & 0x100) ? 1 : backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
+	bool stays = b->leaked || !kd_status_ok(b->status);
+	int rc = stays && b->st.report.eflags & 0x100 ? backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT) : 1;
 
-	if (rc > 0 && !kd_status_ok(b->status) && kd_regs_trap(backend_kd_regs(b)))
+	if (rc > 0 && stays && kd_regs_trap(backend_kd_regs(b)))
 		(void)!kd_regs_set_trap(backend_kd_regs(b), false);
+	if (rc > 0)
+		b->leaked = false;
 	b->answered = false;
 	return rc;
 }

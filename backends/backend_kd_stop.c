@@ -234,7 +234,8 @@ static enum verdict judge_noise(struct backend_kd *b)
 /* Of a step that nobody asked for, or that was for another time. */
 static enum verdict judge_leak(struct backend_kd *b)
 {
-	return is_exception(b, KD_SINGLE_STEP) && !b->break_wanted && ++b->noise <= BACKEND_KD_NOISE_MAX ? RUN_ON : PASS;
+	b->leaked = is_exception(b, KD_SINGLE_STEP) && !b->break_wanted && ++b->noise <= BACKEND_KD_NOISE_MAX;
+	return b->leaked ? RUN_ON : PASS;
 }
 
 static enum verdict judge_exception(struct backend_kd *b)
