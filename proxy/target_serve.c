@@ -195,6 +195,12 @@ static int wait_or_refuse(struct target *t, struct session *s, uint64_t now)
 	return t->state == TARGET_OPENING && !late ? 0 : target_refuse_away(t, s);
 }
 
+/* Of its own accord, and it stands no more, though that may take some targets a while: who comes now finds one that runs. */
+static bool goes_on(const struct target *t)
+{
+	return t->state == TARGET_ASKED && t->internal && t->cmd.op == RSP_OP_RESUME;
+}
+
 static int serve(struct target *t, unsigned slot, uint64_t now)
 {
 	struct session *s = t->slots[slot];
@@ -207,7 +213,7 @@ static int serve(struct target *t, unsigned slot, uint64_t now)
 		return 1;
 	if (s->turned_away)
 		return target_turn_away(t, s, now);
-	if (target_lifting(t))
+	if (target_lifting(t) || goes_on(t))
 		return now < s->asked + SESSION_WAIT_MS ? 0 : refuse(s, "kdgate: the target is busy");
 	if (follows(t, s))
 		return follow(t, s);
