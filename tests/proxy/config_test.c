@@ -106,6 +106,47 @@ static void test_modes(void **state)
 	}
 }
 
+static void test_usb(void **state)
+{
+	static const struct {
+		const char *text;
+		struct usb_place place;
+	} vectors[] = {
+		{ "rsp+usb:debug", { .debug = true, .protocol = USB_DEBUG_GNU, .interface = -1 } },
+		{ "kd+usb:debug", { .debug = true, .protocol = USB_DEBUG_VENDOR, .interface = -1 } },
+		{ "rsp+usb:1d6b:0010", { .vid = 0x1d6b, .pid = 0x10, .protocol = USB_DEBUG_GNU, .interface = -1 } },
+		{ "kgdb+usb:403:6001/A50285BI:0@9600", { .vid = 0x403, .pid = 0x6001, .serial = "A50285BI", .protocol = USB_DEBUG_GNU } },
+		{ "rsp+usb:1d6b:10/a/b:2", { .vid = 0x1d6b, .pid = 0x10, .serial = "a/b", .protocol = USB_DEBUG_GNU, .interface = 2 } },
+		{ "rsp+usb:1d6b:10:3", { .vid = 0x1d6b, .pid = 0x10, .protocol = USB_DEBUG_GNU, .interface = 3 } },
+	};
+	static const char *const bad[] = { "rsp+usb:", "rsp+usb:1d6b", "rsp+usb:1d6b:", "rsp+usb:1d6b:10000", "rsp+usb:1d6b:10/", "rsp+usb:-1:10",
+		"rsp+usb:1d6b:10:256", "rsp+usb:1d6b:10:", "rsp+usb:1d6b:10x", "rsp+usb:1d6b:10/a:b", "rsp+usb:debug:1", "rsp+usb:1d6b:10@fast",
+		"rsp+usb:1d6b:10/0123456789012345678901234567890123456789012345678901234567890123" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(vectors); i++) {
+		const struct usb_place *want = &vectors[i].place;
+		struct config_target t = { 0 };
+		char why[CONFIG_WHY] = "";
+
+		assert_int_equal(config_target_text(&t, vectors[i].text, why, sizeof why), 0);
+		assert_int_equal(t.addr.kind, ADDR_USB);
+		assert_int_equal(t.addr.usb.debug, want->debug);
+		assert_int_equal(t.addr.usb.protocol, want->protocol);
+		assert_int_equal(t.addr.usb.vid, want->vid);
+		assert_int_equal(t.addr.usb.pid, want->pid);
+		assert_string_equal(t.addr.usb.serial, want->serial);
+		assert_int_equal(t.addr.usb.interface, want->interface);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct config_target t = { 0 };
+		char why[CONFIG_WHY] = "";
+
+		assert_int_equal(config_target_text(&t, bad[i], why, sizeof why), -EINVAL);
+		assert_true(*why);
+	}
+}
+
 static void test_targets(void **state)
 {
 	(void)state;
@@ -597,7 +638,7 @@ static void test_short_why(void **state)
 	(void)state;
 	for (size_t size = 1; size < sizeof why; size++) {
 		memset(why, 'x', sizeof why);
-		assert_int_equal(config_target_text(&t, "rsp+usb:debug", why, size), -EINVAL);
+		assert_int_equal(config_target_text(&t, "rsp+usb:nothing", why, size), -EINVAL);
 		assert_true(strlen(why) < size && why[size] == 'x');
 		assert_int_equal(config_addr_text(&a, "tcp:::1:9", why, size), -EINVAL);
 		assert_true(strlen(why) < size && why[size] == 'x');
@@ -627,7 +668,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_secure), cmocka_unit_test(test_what_holds), cmocka_unit_test(test_paths_too_long),
-		cmocka_unit_test(test_modes), cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_usb), cmocka_unit_test(test_modes), cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_words),   cmocka_unit_test(test_values),        cmocka_unit_test(test_builtins), cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_allow_ceiling), cmocka_unit_test(test_wholes), cmocka_unit_test(test_short_why), cmocka_unit_test(test_names),
 	};
