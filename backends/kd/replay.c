@@ -206,10 +206,13 @@ static int take_request(struct kd_replay *r, struct span p)
 	return 0;
 }
 
-/* What is said again, and that of another processor, is no stop of its own. */
+/* What is said again, and that of another processor, is no stop of its own; nor is what makes no sense. */
 static int take_state(struct kd_replay *r, const struct kd_packet *p)
 {
-	if (!r->runs)
+	struct kd_state st;
+	int rc = p->type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(p->payload, &st) : kd_state_parse(p->payload, KD_MACHINE_NONE, &st);
+
+	if (!r->runs || rc < 0)
 		return 0;
 	r->runs = false;
 	r->asked_n = 0;

@@ -1,7 +1,9 @@
-/* capture_fuzz.c - what begins like a capture is read as one, twice alike, and decoded to printable lines. Any other bytes
+/* capture_fuzz.c - what begins like a capture (packed, or lines, too) is read as one, twice alike, and decoded to printable lines. Any other bytes
  * are a conversation and how it is mangled on its way: cut, repeated, overlapped, disordered; it must come out whole. */
 #include "proxy/capture.h"
 #include "proxy/decode.h"
+#include "backends/link/kdnet_key.h"
+#include "tests/backends/link/kdnet_vectors.h"
 #include "tests/proxy/capture_build.h"
 
 #include <errno.h>
@@ -67,11 +69,14 @@ static uint64_t read_all(const uint8_t *data, size_t size)
 static void decode(const uint8_t *data, size_t size)
 {
 	FILE *in = fmemopen((void *)(uintptr_t)data, size, "rb"), *to;
-	struct decode_how how = { .json = size % 2 };
+	static struct kdnet_key key;
+	const char *words;
+	struct decode_how how = { .json = size % 2, .key = size & 2 ? &key : NULL };
 	char why[512] = "", *text = NULL;
 	size_t n = 0;
 	int rc;
 
+	must(kdnet_key_parse(&key, span_of(KDNET_VECTORS_KEY), &words) == 0);
 	to = open_memstream(&text, &n);
 	must(in && to);
 	how.to = to;
@@ -136,6 +141,8 @@ static int is_capture(const uint8_t *data, size_t size)
 {
 	static const uint8_t magics[][4] = { { 0xd4, 0xc3, 0xb2, 0xa1 }, { 0xa1, 0xb2, 0xc3, 0xd4 }, { 0x4d, 0x3c, 0xb2, 0xa1 }, { 0x0a, 0x0d, 0x0d, 0x0a } };
 
+	if (size && ((data[0] >= '0' && data[0] <= '9') || data[0] == 0x1f))
+		return 1;
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
 		if (size >= 4 && !memcmp(data, magics[i], 4))
 			return 1;
