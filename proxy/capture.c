@@ -260,7 +260,11 @@ static int fail_line(struct capture *c, int rc)
 
 static int tell_line(const struct lines *l, struct capture_piece *piece)
 {
-	*piece = (struct capture_piece){ .line = true, .number = 1, .from_client = l->last.from_host, .time = l->last.time, .bytes = buf_span(&l->bytes) };
+	bool host = l->last.from_host;
+
+	*piece = (struct capture_piece){ .line = true, .number = 1, .from_client = host, .time = l->last.time, .bytes = buf_span(&l->bytes) };
+	snprintf(piece->from, sizeof piece->from, "%s", host ? "host" : "target");
+	snprintf(piece->to, sizeof piece->to, "%s", host ? "target" : "host");
 	return 1;
 }
 

@@ -55,7 +55,7 @@ static uint64_t read_all(const uint8_t *data, size_t size)
 		must(p.flow < CAPTURE_FLOWS && p.number && p.number <= capture_counts(c).conversations);
 		must(open[p.flow] == !p.begins && !(p.begins && p.ends));
 		must((p.begins || p.ends) == !p.bytes.len);
-		must(strlen(p.from) < CAPTURE_NAME && strchr(p.from, ':') && strchr(p.to, ':'));
+		must(strlen(p.from) < CAPTURE_NAME && (p.line ? p.from[0] && p.to[0] : strchr(p.from, ':') && strchr(p.to, ':')));
 		open[p.flow] = !p.ends;
 		h = mix(mix(h, &p.number, sizeof p.number), p.bytes.p, p.bytes.len);
 		h += (uint64_t)p.gap + 2 * (uint64_t)p.from_client;
