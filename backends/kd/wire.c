@@ -261,18 +261,27 @@ static int on_resend(struct kd_wire *w, uint64_t now)
 	return KD_WIRE_MOVED;
 }
 
+/* What went after our RESET is of the new stream: the first packet of a target may have crossed that RESET, and been answered. */
+static bool is_of_new_stream(const struct kd_wire *w)
+{
+	return w->dialect == KD_WIRE_COM && w->busy && w->sent && w->tx == COM_INITIAL;
+}
+
 /* Never answered when it is an answer itself, or the two would go on for ever. */
 static int on_reset(struct kd_wire *w, uint64_t now)
 {
-	bool answer = asked_reset(w, now);
+	bool answer = asked_reset(w, now), stays = answer && is_of_new_stream(w);
 
-	drop(w);
+	if (!stays)
+		drop(w);
 	rules[w->dialect].rewind(w);
 	w->resetting = false;
 	w->reset = !answer;
 	w->restarts += !answer;
 	if (++w->resets > KD_WIRE_RESETS)
 		return broken(w, -EPROTO, "it resets the line again and again");
+	if (stays)
+		return KD_WIRE_MOVED;
 	return answer ? KD_WIRE_RESET_DONE : KD_WIRE_RESTARTED;
 }
 

@@ -263,6 +263,11 @@ SCRIPT(com_our_reset, KD_WIRE_COM,
 	"< D7.80800001.stop", "= data:stop", "> A80800001", "s go", "> D2.80800000.go", "r", "> R0",
 	"< R0", "= reset", ">", "< D7.80800000.stop", "= data:stop", "> A80800000", "s version", "> D2.80800000.version")
 
+SCRIPT(com_our_reset_crossed_the_first_packet, KD_WIRE_COM,
+	"r", "> R0", "< D7.80800800.stop", "= data:stop", "> A80800000", "s version", "> D2.80800000.version",
+	"< R0 D7.80800000.stop A80800000", "= data:stop acked", "> A80800000", "< D2.80800001.answer", "= data:answer", "> A80800001",
+	"s next", "> D2.80800001.next")
+
 SCRIPT(com_the_answer_to_our_reset_was_lost, KD_WIRE_COM,
 	"< D7.80800800.stop", "= data:stop", "> A80800000", "s read", "> D2.80800000.read", "< A80800000", "= acked", "r", "> R0",
 	"t 90", "< D7.80800000.stop", "= reset data:stop", "> A80800000", "< D3.80800001.a", "= data:a", "> A80800001",
@@ -388,6 +393,25 @@ static void damaged_without_end(void **state)
 	act(&g, "=");
 	act(&g, "< !D3.80800001.x");
 	act(&g, "= proto");
+	assert_non_null(g.w.why);
+	kd_wire_fini(&g.w);
+}
+
+static void reset_without_end(void **state)
+{
+	struct stage g = { .step = 0 };
+
+	(void)state;
+	assert_int_equal(kd_wire_init(&g.w, KD_WIRE_COM), 0);
+	for (unsigned i = 0; i < KD_WIRE_RESETS; i++)
+		act(&g, "< R0");
+	act(&g, "< D3.80800000.x");
+	for (unsigned i = 0; i < KD_WIRE_RESETS; i++) {
+		g.log[0] = 0;
+		act(&g, "< R0");
+	}
+	assert_null(g.w.why);
+	act(&g, "< R0");
 	assert_non_null(g.w.why);
 	kd_wire_fini(&g.w);
 }
@@ -747,7 +771,8 @@ int main(void)
 		TEST(answered_takes_nothing_that_has_not_gone), TEST(ack_of_another_packet), TEST(no_ack_so_again_with_the_same_id),
 		TEST(not_for_ever), TEST(resend_is_the_same_packet), TEST(many_resends_at_once_are_one), TEST(com_resend_without_end),
 		TEST(damaged_so_resend), TEST(a_byte_was_lost), TEST(half_a_packet_does_not_stand_for_ever),
-		TEST(what_is_just_coming_may_be_the_ack), TEST(half_a_packet_is_no_ack), TEST(com_our_reset),
+		TEST(what_is_just_coming_may_be_the_ack), TEST(half_a_packet_is_no_ack), TEST(com_our_reset), TEST(com_our_reset_crossed_the_first_packet),
+		TEST(reset_without_end),
 		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked),
 		TEST(com_a_reset_that_has_not_gone_has_no_answer), TEST(an_answer_is_enough_for_two_resets),
 		TEST(com_a_restart_after_our_reset), TEST(com_acks_of_before_do_not_outlive_a_restart),
