@@ -419,6 +419,8 @@ static void do_fault(struct cursor *c)
 {
 	uint8_t n = cursor_u8(c);
 
+	if (peer.late_at != NEVER)
+		return; /* there is one */
 	peer.fault = (enum peer_fault)(n % PEER_FAULTS);
 	peer.way = n & 0x80 ? PEER_TO_HOST : PEER_TO_TARGET;
 	peer.number = peer.frames[peer.way] + 1 + (n >> 4 & 7);
