@@ -3,6 +3,7 @@ $(BUILD)/tests/proxy/target_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap
 $(BUILD)/tests/proxy/target_test: $(BUILD)/san/tests/reuse.o
 $(BUILD)/tests/proxy/alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
 $(BUILD)/tests/backends/backend_kd_alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
+$(BUILD)/tests/backends/kdnet_conform_test: LIBS += -Wl,--wrap=kdnet_random
 $(BUILD)/tests/fuzz/backend_fuzz: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(BUILD)/tests/fuzz/backend_kd_fuzz: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(BUILD)/tests/fuzz/backend_kd_fuzz: $(BUILD)/cov/tests/reuse.o
