@@ -531,7 +531,7 @@ static void replay(struct cursor *c)
 		put(cursor_take(c, left < piece ? left : piece));
 		settle();
 		submit_packet(span_of(commands[n++ % COMMANDS]));
-		if (n % 16 == 0)
+		if (n % 64 == 0)
 			do_deadline(NULL);
 		settle();
 	}
