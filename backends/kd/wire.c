@@ -36,16 +36,16 @@ static const struct rules {
 	int (*data)(struct kd_wire *w, uint64_t now);
 	void (*rewind)(struct kd_wire *w); /* the peer sent w->p, a RESET */
 	bool stream;
-	uint64_t retry_ms;
-	unsigned rounds;
+	uint64_t retry_ms, least_ms; /* least_ms: 0, a round trip that was measured makes no difference */
+	unsigned tries, rounds;
 } rules[KD_WIRE_DIALECTS] = {
-	[KD_WIRE_COM] = { COM_INITIAL, com_next, com_read, com_data, com_rewind, true, 1000, 5 },
-	[KD_WIRE_NET] = { NET_INITIAL, net_next, net_read, net_data, net_rewind, false, 500, 24 },
+	[KD_WIRE_COM] = { COM_INITIAL, com_next, com_read, com_data, com_rewind, true, 1000, 0, KD_WIRE_TRIES, 5 },
+	[KD_WIRE_NET] = { NET_INITIAL, net_next, net_read, net_data, net_rewind, false, 500, KD_WIRE_LEAST_MS, KD_WIRE_NET_TRIES, 24 },
 };
 
 int kd_wire_init(struct kd_wire *w, enum kd_dialect d)
 {
-	*w = (struct kd_wire){ .dialect = d, .retry_ms = rules[d].retry_ms, .tries = KD_WIRE_TRIES, .rounds = rules[d].rounds };
+	*w = (struct kd_wire){ .dialect = d, .retry_ms = rules[d].retry_ms, .tries = rules[d].tries, .rounds = rules[d].rounds };
 	if (kd_framer_init(&w->framer) < 0 || buf_init(&w->out, KD_PAYLOAD_MAX) < 0) {
 		kd_wire_fini(w);
 		return -ENOMEM;
@@ -237,13 +237,24 @@ static void net_rewind(struct kd_wire *w)
 		w->rx = w->p.id - NET_STEP;
 }
 
+/* Of a packet that went twice nobody knows which one was acknowledged. */
+static void measure(struct kd_wire *w, uint64_t now)
+{
+	uint64_t took = now - w->sent_at;
+
+	if (w->sent > 1)
+		return;
+	w->trip8 = w->timed ? w->trip8 - w->trip8 / 8 + took : took * 8;
+	w->timed = true;
+}
+
 static int on_ack(struct kd_wire *w, uint64_t now)
 {
-	(void)now;
 	if (!w->busy || !w->sent || w->p.id != w->tx) {
 		w->strays++;
 		return KD_WIRE_MOVED;
 	}
+	measure(w, now);
 	taken(w);
 	return KD_WIRE_ACKED;
 }
@@ -409,6 +420,19 @@ static int put_break(struct kd_wire *w, struct buf *frame, uint64_t now)
 	return 1;
 }
 
+/* Four times what a round trip takes, twice as long for each time that nothing came; never longer than where none was measured. */
+static uint64_t patience(const struct kd_wire *w)
+{
+	uint64_t least = rules[w->dialect].least_ms, ms = w->trip8 / 2;
+
+	if (!least || !w->timed)
+		return w->retry_ms;
+	ms = ms < least ? least : ms;
+	for (unsigned i = 0; i < w->waited && ms < w->retry_ms; i++)
+		ms *= 2;
+	return ms < w->retry_ms ? ms : w->retry_ms;
+}
+
 static int put_packet(struct kd_wire *w, struct buf *frame, uint64_t now)
 {
 	struct kd_packet p = { .type = (uint16_t)w->type, .id = w->tx, .payload = buf_span(&w->out) };
@@ -420,7 +444,8 @@ static int put_packet(struct kd_wire *w, struct buf *frame, uint64_t now)
 	w->due = false;
 	w->resent += w->sent > 0;
 	w->sent++;
-	w->retry_at = now + w->retry_ms + (stream ? p.payload.len * KD_WIRE_BYTE_MS : 0);
+	w->sent_at = now;
+	w->retry_at = now + patience(w) + (stream ? p.payload.len * KD_WIRE_BYTE_MS : 0);
 	return 1;
 }
 

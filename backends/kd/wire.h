@@ -27,7 +27,7 @@ enum kd_wire_event {
 	KD_WIRE_RESET_DONE, /* our RESET was answered; what was ours is dropped. May come twice for one, and after RESTARTED */
 };
 
-enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_BADS = 24 /* damaged packets, with no good one between */,
+enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_NET_TRIES = 7, KD_WIRE_LEAST_MS = 50, KD_WIRE_BADS = 24 /* damaged packets, with no good one between */,
        KD_WIRE_RESETS = 24 /* of the peer's, with nothing taken between, either way */,
        KD_WIRE_FRAME_MS = 1000, KD_WIRE_BYTE_MS = 2, /* a packet may take that long to come, and so much more for each of its bytes */
        KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */ };
@@ -35,7 +35,8 @@ enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_BADS = 24 /* damaged packets
 struct kd_wire {
 	enum kd_dialect dialect;
 	/* The caller may set these after init. */
-	uint64_t retry_ms;   /* our packet goes again when no ACK came in time (a slow line has KD_WIRE_BYTE_MS more for each byte) */
+	uint64_t retry_ms;   /* our packet goes again when no ACK came in time (a slow line has KD_WIRE_BYTE_MS more for each byte). NET: at most;
+	                      * sooner, from KD_WIRE_LEAST_MS on, where a round trip is known to be short */
 	unsigned tries;      /* how often it goes at most, for that reason */
 	unsigned rounds;     /* how often the peer may ask for it again */
 	/* For diagnostics; never cleared. Noise is in framer.noise. */
@@ -67,7 +68,9 @@ struct kd_wire {
 	bool busy;           /* there is one */
 	bool due;            /* it has to go, first or again */
 	unsigned sent, waited, asked_now;
-	uint64_t retry_at;   /* NEVER: it has not gone */
+	uint64_t sent_at, retry_at; /* retry_at: NEVER: it has not gone */
+	bool timed;          /* a round trip was measured: .trip8, in eighths of a ms, of the last few */
+	uint64_t trip8;
 };
 
 int kd_wire_init(struct kd_wire *w, enum kd_dialect d) MUST_USE; /* 0, -ENOMEM */

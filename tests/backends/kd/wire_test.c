@@ -353,6 +353,17 @@ SCRIPT(net_no_packet_at_all, KD_WIRE_NET, "s read", "> D2.80000000.read", "< ~00
 
 SCRIPT(net_damaged_so_resend, KD_WIRE_NET, "< !D3.0.text", "=", "> N", "< D3.0.text", "= data:text", "> A0")
 
+SCRIPT(net_again_as_soon_as_the_way_is_long, KD_WIRE_NET,
+       "s a", "> D2.80000000.a", "t 20", "< A80000000", "= acked",
+       "s b", "> D2.80000002.b", "t 79", "=", ">", "t 1", "=", "> D2.80000002.b", "t 159", ">", "t 1", "> D2.80000002.b", /* twice as long each time */
+       "< A80000002", "= acked", /* of which one is not known */
+       "s c", "> D2.80000004.c", "t 79", ">", "t 1", "> D2.80000004.c")
+
+SCRIPT(net_never_sooner_than_a_busy_target_answers, KD_WIRE_NET,
+       "s a", "> D2.80000000.a", "t 1", "< A80000000", "= acked", "s b", "> D2.80000002.b", "t 49", "=", ">", "t 1", "> D2.80000002.b",
+       "t 100", "> D2.80000002.b", "t 200", "> D2.80000002.b", "t 400", "> D2.80000002.b", "t 500", "> D2.80000002.b", "t 500", "> D2.80000002.b",
+       "t 499", "=", "t 1", "= timeout")
+
 SCRIPT(net_again_sooner, KD_WIRE_NET, "s read", "> D2.80000000.read", "t 499", "=", ">", "t 1", "=", "> D2.80000000.read")
 
 SCRIPT(more_packets_than_acks_find_place, KD_WIRE_NET,
@@ -781,7 +792,8 @@ int main(void)
 		TEST(net_the_first_id_may_be_any), TEST(net_ids_go_round), TEST(net_the_same_words_with_a_new_id), TEST(net_reset_says_our_next_id),
 		TEST(net_what_a_reset_drops_may_have_been_taken), TEST(net_after_a_reset_the_target_repeats_itself),
 		TEST(net_a_target_that_counts_anew), TEST(net_reset_unasked), TEST(net_no_packet_at_all), TEST(net_damaged_so_resend),
-		TEST(net_again_sooner), TEST(more_packets_than_acks_find_place), TEST(net_resend_is_borne_longer), TEST(damaged_without_end),
+		TEST(net_again_sooner), TEST(net_again_as_soon_as_the_way_is_long),
+		TEST(net_never_sooner_than_a_busy_target_answers), TEST(more_packets_than_acks_find_place), TEST(net_resend_is_borne_longer), TEST(damaged_without_end),
 		TEST(a_long_packet_has_more_time), TEST(no_room_now), TEST(all_is_counted), TEST(once_each_and_in_order), TEST(never_twice),
 		{ "a real target", real_target, NULL, NULL, recordings[0] }, { "a real target", real_target, NULL, NULL, recordings[1] },
 		{ "a real target", real_target, NULL, NULL, recordings[2] }, { "a real target", real_target, NULL, NULL, recordings[3] },
