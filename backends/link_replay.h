@@ -1,7 +1,7 @@
 /* link_replay.h - a link at whose other end is a recording: KDCOM packets, answered as the recorded target did (backends/kd/replay.h).
  *
- * It stands at one stop. Let run, it prints what was printed then, and stands at the next whose registers were read; behind the last one
- * it says that the recording ends, and stands where it stood. It loses nothing and is in no hurry, so ACKs and RESENDs say nothing to it. */
+ * It stands at one stop. Let run, it prints what was printed then, and stands at the next whose registers were read; behind the last
+ * one it says that the recording ends, and stands where it stood. It loses nothing and is in no hurry, so ACKs and RESENDs say nothing to it. */
 #ifndef BACKENDS_LINK_REPLAY_H
 #define BACKENDS_LINK_REPLAY_H
 

@@ -27,7 +27,8 @@ struct capture_piece {
 	bool of_target;     /* a recording's: kdgate's own conversation with a target */
 	uint64_t id;        /* of these two: the recording's number */
 	double time;        /* seconds since 1970 */
-	char from[CAPTURE_NAME], to[CAPTURE_NAME]; /* "127.0.0.1:1234" "[::1]:1234"; of begins and ends: the client and the stub; of a line: "host" "target" */
+	/* "127.0.0.1:1234" "[::1]:1234", of a line "host" "target"; of begins and ends: the client and the stub. */
+	char from[CAPTURE_NAME], to[CAPTURE_NAME];
 	bool line;          /* of a serial line */
 	bool datagram;      /* UDP's: a piece alone, of no conversation: flow and number say nothing */
 	struct span bytes;

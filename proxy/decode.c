@@ -50,7 +50,8 @@ static void put_opening(char words[DECODE_OPENING], const struct capture_piece *
 	size_t at = (size_t)snprintf(words, DECODE_OPENING, "begins: %s -> %s", o->from, o->to);
 
 	if (o->of_client || o->of_target)
-		at += (size_t)snprintf(words + at, DECODE_OPENING - at, o->of_client ? ", client %" PRIu64 " of kdgate" : ", call %" PRIu64 " of kdgate to a target", o->id);
+		at += (size_t)snprintf(words + at, DECODE_OPENING - at,
+		                       o->of_client ? ", client %" PRIu64 " of kdgate" : ", call %" PRIu64 " of kdgate to a target", o->id);
 	if (o->midway)
 		snprintf(words + at, DECODE_OPENING - at, "; it had begun before the capture did");
 }
@@ -222,8 +223,8 @@ static void on_rsp(struct decode *d, struct talk *k, const struct capture_piece 
 static void on_kd(struct decode *d, struct talk *k, const struct capture_piece *piece)
 {
 	if (piece->gap)
-		decode_kd_gap(&k->kd, &d->out, piece->from_client, piece->time);
-	decode_kd_feed(&k->kd, &d->out, piece->from_client, piece->bytes, piece->time);
+		decode_kd_gap(&k->kd, &d->out, piece);
+	decode_kd_feed(&k->kd, &d->out, piece);
 }
 
 static void on_undecided(struct decode *d, struct talk *k, const struct capture_piece *piece)
@@ -327,8 +328,8 @@ static int print_end(const struct decode *d, const char *name, char *why, size_t
 	}
 	if (d->out.found)
 		return 0;
-	snprintf(why, why_size, "%s: no RSP, KD or KDNET: %" PRIu64 " packets, %" PRIu64 " of them TCP (%" PRIu64 " conversations), %" PRIu64 " UDP, %" PRIu64 " other",
-	         name, n.packets, n.tcp, n.conversations, n.udp, n.other);
+	snprintf(why, why_size, "%s: no RSP, KD or KDNET: %" PRIu64 " packets, %" PRIu64 " of them TCP (%" PRIu64 " conversations), "
+	         "%" PRIu64 " UDP, %" PRIu64 " other", name, n.packets, n.tcp, n.conversations, n.udp, n.other);
 	return -ENODATA;
 }
 

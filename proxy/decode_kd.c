@@ -64,21 +64,22 @@ void decode_kd_flush(struct decode_kd *k, struct decode_out *o)
 	tell_noise(k, o, true);
 }
 
-static void add_noise(struct decode_kd *k, struct decode_out *o, bool from_host, uint8_t byte, double time)
+static void add_noise(struct decode_kd *k, struct decode_out *o, const struct capture_piece *from, uint8_t byte)
 {
-	struct decode_kd_side *side = &k->sides[from_host];
+	struct decode_kd_side *side = &k->sides[from->from_client];
 
 	if (!side->noise_n)
-		side->noise_time = time;
+		side->noise_time = from->time;
 	side->noise[side->noise_n++] = byte;
-	if (byte == '\n' || side->noise_n == sizeof side->noise || (from_host && byte == KD_BREAK_IN))
-		tell_noise(k, o, from_host);
+	if (byte == '\n' || side->noise_n == sizeof side->noise || (from->from_client && byte == KD_BREAK_IN))
+		tell_noise(k, o, from->from_client);
 }
 
 /* Noise are the first of those bytes that might have begun a header. */
-static enum kd_frame_event step_header(struct decode_kd *k, struct decode_out *o, bool from_host, struct cursor *c, struct kd_packet *p, double time)
+static enum kd_frame_event step_header(struct decode_kd *k, struct decode_out *o, const struct capture_piece *from, struct cursor *c,
+	struct kd_packet *p)
 {
-	struct kd_framer *f = &k->sides[from_host].framer;
+	struct kd_framer *f = &k->sides[from->from_client].framer;
 	struct cursor one = { .p = c->p, .end = c->p + 1 };
 	uint8_t before[KD_FRAME_HEADER + 1];
 	size_t have = f->have;
@@ -91,15 +92,8 @@ static enum kd_frame_event step_header(struct decode_kd *k, struct decode_out *o
 	c->p = one.p;
 	noise = f->noise - noise;
 	for (size_t i = 0; i < noise && i <= have; i++)
-		add_noise(k, o, from_host, before[i], time);
+		add_noise(k, o, from, before[i]);
 	return ev;
-}
-
-static enum kd_frame_event step(struct decode_kd *k, struct decode_out *o, bool from_host, struct cursor *c, struct kd_packet *p, double time)
-{
-	struct kd_framer *f = &k->sides[from_host].framer;
-
-	return f->state == KD_FRAMER_HEADER ? step_header(k, o, from_host, c, p, time) : kd_framer_next(f, c, p);
 }
 
 /* --- packets */
@@ -119,7 +113,7 @@ static bool proves(const struct kd_packet *p)
 	return !p->control || (p->type >= KD_TYPE_ACKNOWLEDGE && p->type <= KD_TYPE_RESET);
 }
 
-static void tell_packet(struct decode_kd *k, struct decode_out *o, bool from_host, const struct kd_packet *p, double time)
+static void tell_packet(struct decode_kd *k, struct decode_out *o, const struct capture_piece *from, const struct kd_packet *p)
 {
 	struct kd_facts f = { .n = 0 };
 
@@ -128,17 +122,17 @@ static void tell_packet(struct decode_kd *k, struct decode_out *o, bool from_hos
 		decode_out_found(o, &k->voice);
 	if (!k->voice.number)
 		return;
-	decode_kd_packet(&f, p, from_host, &k->machine);
-	decode_out_facts(o, &k->voice, time, way_of(from_host), &f);
+	decode_kd_packet(&f, p, from->from_client, &k->machine);
+	decode_out_facts(o, &k->voice, from->time, way_of(from->from_client), &f);
 }
 
-static void tell_bad(struct decode_kd *k, struct decode_out *o, bool from_host, const struct kd_packet *p, double time)
+static void tell_bad(struct decode_kd *k, struct decode_out *o, const struct capture_piece *from, const struct kd_packet *p)
 {
 	char words[128];
 
 	decode_kd_flush(k, o);
 	snprintf(words, sizeof words, "a damaged packet of type %u, id 0x%x: its checksum or its end is wrong", p->type, (unsigned)p->id);
-	decode_out_words(o, &k->voice, time, way_of(from_host), words);
+	decode_out_words(o, &k->voice, from->time, way_of(from->from_client), words);
 }
 
 /* A carrier of datagrams has no trailer. */
@@ -147,39 +141,41 @@ static bool is_whole(const struct decode_kd *k, bool from_host, struct span s, s
 	return !kd_framer_midway(&k->sides[from_host].framer) && kd_packet_parse(s, p) == KD_FRAME_PACKET && proves(p);
 }
 
-static enum kd_frame_event next(struct decode_kd *k, struct decode_out *o, bool from_host, struct cursor *c, struct kd_packet *p, double time)
+static enum kd_frame_event next(struct decode_kd *k, struct decode_out *o, const struct capture_piece *from, struct cursor *c,
+	struct kd_packet *p)
 {
+	struct kd_framer *f = &k->sides[from->from_client].framer;
 	enum kd_frame_event ev = KD_FRAME_NONE;
 
-	if (is_whole(k, from_host, (struct span){ c->p, (size_t)(c->end - c->p) }, p)) {
+	if (is_whole(k, from->from_client, (struct span){ c->p, (size_t)(c->end - c->p) }, p)) {
 		c->p = c->end;
 		return KD_FRAME_PACKET;
 	}
 	while (ev == KD_FRAME_NONE && c->p < c->end)
-		ev = step(k, o, from_host, c, p, time);
+		ev = f->state == KD_FRAMER_HEADER ? step_header(k, o, from, c, p) : kd_framer_next(f, c, p);
 	return ev;
 }
 
-void decode_kd_feed(struct decode_kd *k, struct decode_out *o, bool from_host, struct span s, double time)
+void decode_kd_feed(struct decode_kd *k, struct decode_out *o, const struct capture_piece *piece)
 {
-	struct cursor c = cursor_of(s);
-	enum kd_frame_event ev;
+	struct cursor c = cursor_of(piece->bytes);
 	struct kd_packet p;
 
 	while (c.p < c.end) {
-		ev = next(k, o, from_host, &c, &p, time);
+		enum kd_frame_event ev = next(k, o, piece, &c, &p);
+
 		if (ev == KD_FRAME_PACKET)
-			tell_packet(k, o, from_host, &p, time);
+			tell_packet(k, o, piece, &p);
 		if (ev == KD_FRAME_BAD)
-			tell_bad(k, o, from_host, &p, time);
+			tell_bad(k, o, piece, &p);
 	}
 }
 
-void decode_kd_gap(struct decode_kd *k, struct decode_out *o, bool from_host, double time)
+void decode_kd_gap(struct decode_kd *k, struct decode_out *o, const struct capture_piece *piece)
 {
 	decode_kd_flush(k, o);
-	kd_framer_reset(&k->sides[from_host].framer);
-	decode_out_words(o, &k->voice, time, way_of(from_host), "(bytes are missing here)");
+	kd_framer_reset(&k->sides[piece->from_client].framer);
+	decode_out_words(o, &k->voice, piece->time, way_of(piece->from_client), "(bytes are missing here)");
 }
 
 bool decode_kd_midway(const struct decode_kd *k)

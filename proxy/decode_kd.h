@@ -2,6 +2,7 @@
 #ifndef PROXY_DECODE_KD_H
 #define PROXY_DECODE_KD_H
 
+#include "proxy/capture.h"
 #include "proxy/decode_out.h"
 
 enum { DECODE_KD_NOISE = 128 };
@@ -24,8 +25,8 @@ int decode_kd_init(struct decode_kd *k, const char *opening, double time) MUST_U
 void decode_kd_fini(struct decode_kd *k);         /* all zero is fine */
 
 /* The first packet whose sum is right shows that it is KD: .voice is found then. */
-void decode_kd_feed(struct decode_kd *k, struct decode_out *o, bool from_host, struct span s, double time);
-void decode_kd_gap(struct decode_kd *k, struct decode_out *o, bool from_host, double time); /* bytes are missing */
+void decode_kd_feed(struct decode_kd *k, struct decode_out *o, const struct capture_piece *piece);
+void decode_kd_gap(struct decode_kd *k, struct decode_out *o, const struct capture_piece *piece); /* bytes are missing before it */
 bool decode_kd_midway(const struct decode_kd *k);
 void decode_kd_flush(struct decode_kd *k, struct decode_out *o); /* what waits for the end of a line */
 

@@ -28,7 +28,9 @@ void decode_kdnet_fini(struct decode_kdnet *k)
 
 static bool is_between(const struct decode_pair *pair, const struct capture_piece *p)
 {
-	return (!strcmp(pair->ends[0], p->from) && !strcmp(pair->ends[1], p->to)) || (!strcmp(pair->ends[1], p->from) && !strcmp(pair->ends[0], p->to));
+	bool first = !strcmp(pair->ends[0], p->from);
+
+	return first ? !strcmp(pair->ends[1], p->to) : !strcmp(pair->ends[1], p->from) && !strcmp(pair->ends[0], p->to);
 }
 
 static void say_counts(struct decode_pair *pair, struct decode_out *o)
@@ -183,7 +185,8 @@ static void put_sealed(struct kd_facts *f, const struct decode_kdnet *k, const s
 	kd_facts_word(f, "why", why_sealed(k, s));
 }
 
-static void put_opened(struct kd_facts *f, struct decode_kdnet *k, struct decode_pair *pair, const struct kdnet_seen *s, char texts[3][ADDRESS])
+static void put_opened(struct kd_facts *f, const struct decode_kdnet *k, enum kd_machine *machine, const struct kdnet_seen *s,
+	char texts[3][ADDRESS])
 {
 	kd_facts_yes(f, "verified", true);
 	kd_facts_number(f, "sequence", s->sequence);
@@ -195,7 +198,7 @@ static void put_opened(struct kd_facts *f, struct decode_kdnet *k, struct decode
 	if (s->control)
 		put_offer(f, s, texts);
 	else
-		put_data(f, s, &pair->machine, texts[0]);
+		put_data(f, s, machine, texts[0]);
 }
 
 int decode_kdnet_take(struct decode_kdnet *k, struct decode_out *o, const struct capture_piece *p)
@@ -216,7 +219,7 @@ int decode_kdnet_take(struct decode_kdnet *k, struct decode_out *o, const struct
 	kd_facts_word(&f, "channel", s.control ? "control" : "data");
 	kd_facts_number(&f, "version", s.version);
 	if (s.found == KDNET_READ_OPENED)
-		put_opened(&f, k, pair, &s, texts);
+		put_opened(&f, k, &pair->machine, &s, texts);
 	else
 		put_sealed(&f, k, &s);
 	decode_out_facts(o, &pair->voice, p->time, way_of(pair, p), &f);

@@ -109,7 +109,8 @@ static json_t *json_bytes(const struct kd_fact *f, char text[QUOTED])
 	return json_string(hex_of(text, QUOTED, f->bytes));
 }
 
-static void facts_as_json(const struct decode_out *o, const struct decode_voice *v, double time, enum decode_way way, const struct kd_facts *f)
+static void facts_as_json(const struct decode_out *o, const struct decode_voice *v, double time, enum decode_way way,
+	const struct kd_facts *f)
 {
 	static json_t *(*const values[])(const struct kd_fact *, char *) = {
 		[KD_FACT_NUMBER] = json_number, [KD_FACT_YES] = json_yes,     [KD_FACT_HEX] = json_hex,     [KD_FACT_WORD] = json_word,
@@ -189,7 +190,8 @@ static void print_head(const struct decode_out *o, const struct decode_voice *v,
 	fprintf(o->to, "%11.6f #%" PRIu64 " %c", time - o->start, v->number, (char)way);
 }
 
-static void facts_as_text(const struct decode_out *o, const struct decode_voice *v, double time, enum decode_way way, const struct kd_facts *f)
+static void facts_as_text(const struct decode_out *o, const struct decode_voice *v, double time, enum decode_way way,
+	const struct kd_facts *f)
 {
 	static void (*const prints[])(FILE *, const struct kd_fact *) = {
 		[KD_FACT_NUMBER] = print_number, [KD_FACT_YES] = print_yes,     [KD_FACT_HEX] = print_hex,     [KD_FACT_WORD] = print_word,

@@ -151,8 +151,10 @@ static uint64_t control_at(enum kd_machine m, uint64_t selector)
 
 static int take_control(struct kd_replay *r, struct span asked, struct span p)
 {
+	struct span data = cut(span_from(p, KD_HEADER), le_get(p, 28, 4));
+
 	(void)asked;
-	return keep_piece(r, KD_REPLAY_CONTROL, processor_of(p), control_at(r->machine, le_get(p, 16, 8)), cut(span_from(p, KD_HEADER), le_get(p, 28, 4)));
+	return keep_piece(r, KD_REPLAY_CONTROL, processor_of(p), control_at(r->machine, le_get(p, 16, 8)), data);
 }
 
 static int take_msr(struct kd_replay *r, struct span asked, struct span p)
@@ -330,8 +332,13 @@ static uint64_t distance(const struct kd_replay_piece *p, size_t index, size_t s
 	return p->stop < stop ? ((uint64_t)BEFORE << RANK) + (KD_REPLAY_PIECES - index) : ((uint64_t)BEHIND << RANK) + index;
 }
 
-/* The piece that knows the byte at addr; *until is how far from there no better one begins. */
-static const struct kd_replay_piece *best(const struct kd_replay *r, size_t stop, enum kd_replay_space space, uint16_t processor, uint64_t addr, uint64_t *until)
+static bool is_of(const struct kd_replay_piece *p, const struct kd_replay_place *at)
+{
+	return p->space == at->space && p->processor == at->processor && (is_memory(at->space) || p->stop == at->stop);
+}
+
+/* The piece that knows the byte; *until is how far from there no better one begins. */
+static const struct kd_replay_piece *best(const struct kd_replay *r, const struct kd_replay_place *at, uint64_t *until)
 {
 	const struct kd_replay_piece *found = NULL;
 	uint64_t nearest = UINT64_MAX;
@@ -340,34 +347,35 @@ static const struct kd_replay_piece *best(const struct kd_replay *r, size_t stop
 	for (size_t i = 0; i < r->pieces_n; i++) {
 		const struct kd_replay_piece *p = &r->pieces[i];
 
-		if (p->space != space || p->processor != processor || (!is_memory(space) && p->stop != stop))
+		if (!is_of(p, at))
 			continue;
-		if (p->addr > addr && p->addr - addr < *until)
-			*until = p->addr - addr;
-		if (addr - p->addr < p->len && distance(p, i, stop) < nearest) {
-			nearest = distance(p, i, stop);
+		if (p->addr > at->addr && p->addr - at->addr < *until)
+			*until = p->addr - at->addr;
+		if (at->addr - p->addr < p->len && distance(p, i, at->stop) < nearest) {
+			nearest = distance(p, i, at->stop);
 			found = p;
 		}
 	}
 	return found;
 }
 
-size_t kd_replay_read(const struct kd_replay *r, size_t stop, enum kd_replay_space space, uint16_t processor, uint64_t addr, size_t n, uint8_t *out)
+size_t kd_replay_read(const struct kd_replay *r, struct kd_replay_place from, size_t n, uint8_t *out)
 {
 	size_t have = 0;
 
 	while (have < n) {
-		uint64_t until, here = addr + have;
-		const struct kd_replay_piece *p = best(r, stop, space, processor, here, &until);
+		uint64_t until;
+		const struct kd_replay_piece *p = best(r, &from, &until);
 		size_t off, take;
 
 		if (!p)
 			break;
-		off = (size_t)(here - p->addr);
+		off = (size_t)(from.addr - p->addr);
 		take = p->len - off < n - have ? p->len - off : n - have;
 		take = take < until ? take : (size_t)until;
 		memcpy(out + have, r->bytes + p->at + off, take);
 		have += take;
+		from.addr += take;
 	}
 	return have;
 }
@@ -394,26 +402,32 @@ static const struct ask *ask_of(uint64_t api)
 	return NULL;
 }
 
-static size_t answer_bytes(const struct kd_replay *r, size_t stop, struct span request, const struct ask *ask, uint8_t *header, uint8_t *data)
+/* header is the request's, and becomes the reply's. */
+static size_t answer_bytes(const struct kd_replay *r, size_t stop, const struct ask *ask, uint8_t *header, uint8_t *data)
 {
-	uint64_t addr = le_get(request, ask->addr, ask->addr_bytes), want = ask->count ? le_get(request, ask->count, 4) : KD_DATA_MAX;
-	uint16_t processor = is_memory(ask->space) ? 0 : processor_of(request);
+	struct span request = { header, KD_HEADER };
+	struct kd_replay_place from = { .stop = stop, .space = ask->space, .addr = le_get(request, ask->addr, ask->addr_bytes) };
+	uint64_t want = ask->count ? le_get(request, ask->count, 4) : KD_DATA_MAX;
 	size_t n = want < KD_DATA_MAX ? (size_t)want : KD_DATA_MAX, have;
 
+	if (!is_memory(ask->space))
+		from.processor = processor_of(request);
 	if (ask->space == KD_REPLAY_CONTROL)
-		addr = control_at(r->machine, addr);
-	have = kd_replay_read(r, stop, ask->space, processor, addr, n, data);
+		from.addr = control_at(r->machine, from.addr);
+	have = kd_replay_read(r, from, n, data);
 	if (ask->count)
 		le_put(header + ask->actual, 4, have);
 	le_put(header + STATUS, 4, have == n || (!ask->count && have) ? KD_SUCCESS : KD_UNSUCCESSFUL);
 	return have;
 }
 
-static void answer_msr(const struct kd_replay *r, size_t stop, struct span request, uint8_t *header)
+static void answer_msr(const struct kd_replay *r, size_t stop, uint8_t *header)
 {
+	struct span request = { header, KD_HEADER };
 	uint64_t addr = le_get(request, 16, 4) << MSR_SHIFT;
+	struct kd_replay_place from = { .stop = stop, .space = KD_REPLAY_MSR, .processor = processor_of(request), .addr = addr };
 
-	if (kd_replay_read(r, stop, KD_REPLAY_MSR, processor_of(request), addr, 8, header + 20) == 8)
+	if (kd_replay_read(r, from, 8, header + 20) == 8)
 		le_put(header + STATUS, 4, KD_SUCCESS);
 }
 
@@ -444,9 +458,9 @@ int kd_replay_answer(const struct kd_replay *r, size_t stop, struct span request
 	if (is_taken(api))
 		le_put(header + 28, 4, le_get(request, 24, 4));
 	if (ask)
-		n = answer_bytes(r, stop, request, ask, header, data);
+		n = answer_bytes(r, stop, ask, header, data);
 	else if (api == KD_READ_MSR)
-		answer_msr(r, stop, request, header);
+		answer_msr(r, stop, header);
 	else if (api == KD_GET_VERSION)
 		answer_version(r, header);
 	if (buf_room(out) < sizeof header + n)

@@ -50,12 +50,22 @@ int kd_replay_end(struct kd_replay *r) MUST_USE;
 
 bool kd_replay_shows(const struct kd_replay *r, size_t stop); /* its registers are known, of some processor */
 size_t kd_replay_last(const struct kd_replay *r);             /* that shows; 0: none does */
-size_t kd_replay_first(const struct kd_replay *r); /* the stop to begin with, from 1: an exception whose registers are known, if there is one */
+size_t kd_replay_first(const struct kd_replay *r);            /* the stop to begin with: an exception that shows, if there is one */
 struct span kd_replay_report(const struct kd_replay *r, size_t stop, uint16_t *type);
-struct span kd_replay_print(const struct kd_replay *r, size_t stop, size_t *next); /* what was printed behind that stop; next begins at 0; empty: no more */
 
-/* How many of n bytes from addr on are known at that stop; they are copied to out. */
-size_t kd_replay_read(const struct kd_replay *r, size_t stop, enum kd_replay_space space, uint16_t processor, uint64_t addr, size_t n, uint8_t *out);
+/* What was printed behind that stop, print by print: payloads. *next begins at 0; empty: there are no more. */
+struct span kd_replay_print(const struct kd_replay *r, size_t stop, size_t *next);
+
+/* A byte, as it was at a stop. processor: of registers; of memory 0. */
+struct kd_replay_place {
+	size_t stop;
+	enum kd_replay_space space;
+	uint16_t processor;
+	uint64_t addr;
+};
+
+/* How many of n bytes from there on are known; they are copied to out. */
+size_t kd_replay_read(const struct kd_replay *r, struct kd_replay_place from, size_t n, uint8_t *out);
 
 /* The reply to a request, as a payload, behind what is in out. 1; 0 there is none to this request; -ENOBUFS. */
 int kd_replay_answer(const struct kd_replay *r, size_t stop, struct span request, struct buf *out) MUST_USE;

@@ -52,8 +52,8 @@ void kdnet_read_look(struct kdnet_read *r, struct span datagram, struct kdnet_se
 /* Pokes and responses (KDNET 4.1, 4.2): the body of an opened control datagram. */
 struct kdnet_offer {
 	bool response;
-	struct span nonce, random;     /* random: of a response */
-	struct span ends[3];           /* of a poke: the target, its host, the host it has a data channel with; 16 bytes of IPv6 address, port big-endian */
+	struct span nonce, random; /* random: of a response */
+	struct span ends[3];       /* of a poke: the target, its host, the host it has a data channel with; IPv6 address, port big-endian */
 };
 int kdnet_offer_parse(struct span body, struct kdnet_offer *out) MUST_USE; /* 0, -EBADMSG neither */
 

@@ -110,7 +110,7 @@ static int end(void **state)
 static const char *memory(size_t stop, uint64_t addr, size_t n)
 {
 	memset(got, 0, sizeof got);
-	(void)kd_replay_read(&r, stop, KD_REPLAY_VIRTUAL, 0, addr, n, got);
+	(void)kd_replay_read(&r, (struct kd_replay_place){ stop, KD_REPLAY_VIRTUAL, 0, addr }, n, got);
 	return (const char *)got;
 }
 
@@ -365,8 +365,8 @@ static void lies(void **state)
 		put_packet(KD_TYPE_MANIPULATE, n, n % 2);
 	assert_int_equal(kd_replay_end(&r), 0);
 	assert_string_equal(memory(1, BASE, 100), "abcd");
-	assert_int_equal(kd_replay_read(&r, 1, KD_REPLAY_PHYSICAL, 0, BASE, 4, got), 0);
-	assert_int_equal(kd_replay_read(&r, 1, KD_REPLAY_VIRTUAL, 0, UINT64_MAX, 100, got), 0);
+	assert_int_equal(kd_replay_read(&r, (struct kd_replay_place){ 1, KD_REPLAY_PHYSICAL, 0, BASE }, 4, got), 0);
+	assert_int_equal(kd_replay_read(&r, (struct kd_replay_place){ 1, KD_REPLAY_VIRTUAL, 0, UINT64_MAX }, 100, got), 0);
 }
 
 int main(void)
