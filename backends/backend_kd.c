@@ -140,6 +140,7 @@ static int listen(struct backend_kd *b, uint64_t now)
 
 	if (!b->in.len && !kd_wire_keeps(&b->wire)) {
 		rc = link_recv(b->link, &b->in, now);
+		backend_kd_remark(b);
 		if (rc <= 0)
 			return rc;
 		if (!b->in.len)

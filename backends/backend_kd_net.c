@@ -30,6 +30,19 @@ int backend_kd_join(struct backend_kd *b, uint64_t now)
 	return BACKEND_MOVED;
 }
 
+/* Its client hears of it, who waits for a stop; and the log, where there is no client. */
+void backend_kd_remark(struct backend_kd *b)
+{
+	const char *words = b->joined ? link_why(b->link) : NULL;
+
+	if (words == b->remark)
+		return;
+	b->remark = words;
+	if (words)
+		guard_note(&b->guard, GUARD_SILENT, "%s", words);
+	backend_kd_print(b, "kdgate: %s\n", words ? words : "the target is heard again");
+}
+
 /* A target that was not restarted goes on counting our packets from the session before: a RESET tells it where they begin. It says once
  * more then how it stands. */
 bool backend_kd_syncs(struct backend_kd *b)

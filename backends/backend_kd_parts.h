@@ -105,6 +105,7 @@ struct backend_kd {
 	const char *why;
 	unsigned knocks;
 	bool heard;                     /* anything that is KD */
+	const char *remark;             /* KDNET: what was told of the session last; NULL: nothing */
 	bool joined, unsynced;          /* KDNET: a session has begun; and has brought no state change yet */
 	uint64_t noise_told;            /* bytes */
 	struct guard_bucket storm;
@@ -270,6 +271,7 @@ int backend_kd_learn(struct backend_kd *b) MUST_USE; /* what it is: 1 known */
 bool backend_kd_is_net(const struct backend_kd *b);
 int backend_kd_await(struct backend_kd *b, uint64_t now) MUST_USE; /* as knock, before there is a session */
 int backend_kd_join(struct backend_kd *b, uint64_t now) MUST_USE;  /* one has begun: an event */
+void backend_kd_remark(struct backend_kd *b);                      /* what is unusual about the session: told once */
 bool backend_kd_syncs(struct backend_kd *b);                       /* a state change comes again: the first of a session */
 int backend_kd_push_each(struct backend_kd *b, uint64_t now) MUST_USE; /* as push, of what the wire has: each packet by itself */
 

@@ -18,7 +18,8 @@ const char *guard_what_name(enum guard_what what)
 {
 	static const char *const names[GUARD_WHATS] = {
 		[GUARD_REPLY] = "reply", [GUARD_STOP] = "stop",   [GUARD_UNASKED] = "unasked",   [GUARD_NOISE] = "noise",     [GUARD_FILE] = "file",
-		[GUARD_TEXT] = "text",   [GUARD_FLOOD] = "flood", [GUARD_DOCUMENT] = "document", [GUARD_THREADS] = "threads", [GUARD_LOST] = "lost",
+		[GUARD_TEXT] = "text",   [GUARD_FLOOD] = "flood", [GUARD_DOCUMENT] = "document", [GUARD_THREADS] = "threads", [GUARD_SILENT] = "silent",
+		[GUARD_LOST] = "lost",
 	};
 
 	return (unsigned)what < GUARD_WHATS ? names[what] : "other";

@@ -20,6 +20,7 @@ enum guard_what {
 	GUARD_FLOOD,    /* more text than is passed on */
 	GUARD_DOCUMENT, /* a document that was refused or changed */
 	GUARD_THREADS,  /* a thread list with what it cannot have */
+	GUARD_SILENT,   /* it is there, and is not heard; or another one is */
 	GUARD_LOST,     /* given up: it is not to be believed any more */
 	GUARD_WHATS,
 };

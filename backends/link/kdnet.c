@@ -1,6 +1,8 @@
 /* kdnet.c - see kdnet.h. */
 #include "backends/link/kdnet.h"
 
+#include "base/wait.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -140,6 +142,12 @@ static void reply(struct kdnet *k, const struct kdnet_end *to, uint8_t version, 
 	k->reply.to = *to;
 }
 
+static void hear(struct kdnet *k, uint64_t now)
+{
+	k->heard_at = now;
+	k->silent = false;
+}
+
 /* --- data keys */
 
 static bool is_up(const struct kdnet *k)
@@ -176,6 +184,7 @@ static void adopt(struct kdnet *k, struct kdnet_channel *c)
 		if (k->channels[i].made < c->made)
 			k->channels[i].made = 0;
 	k->up = (int)(c - k->channels);
+	k->elsewhere = false;
 }
 
 /* The newest but those that are as new as before; NULL: no more. */
@@ -288,10 +297,11 @@ static enum kdnet_event take_control(struct kdnet *k, const struct kdnet_end *fr
 	if (o.from_host)
 		return count(k, KDNET_N_WRONG_WAY);
 	verdict = judge(k, &p, from, now);
+	k->elsewhere |= verdict == KDNET_N_OTHER_END;
 	if (verdict != KDNET_N_OTHER_END && remember(k, &p) < 0)
 		return count(k, KDNET_N_REPLAYED);
 	if (is_up(k) && same_end(from, &k->channels[k->up].end))
-		k->heard_at = now;
+		hear(k, now);
 	if (verdict == KDNET_N_ANSWERED)
 		answer(k, &o, &p, from);
 	return count(k, verdict);
@@ -330,7 +340,7 @@ static enum kdnet_event take_verified(struct kdnet *k, struct kdnet_channel *c, 
 	if (o.sequence - c->seen > KDNET_LEAP_MAX)
 		return count(k, KDNET_N_LEAPT);
 	c->seen = o.sequence;
-	k->heard_at = now;
+	hear(k, now);
 	if (fresh)
 		adopt(k, c);
 	give(k, o.body, body);
@@ -433,6 +443,17 @@ int kdnet_seal(struct kdnet *k, struct span body, struct buf *out, struct kdnet_
 	return 0;
 }
 
+uint64_t kdnet_until(const struct kdnet *k)
+{
+	return is_up(k) && !k->silent ? k->heard_at + KDNET_SILENT_MS : NEVER;
+}
+
+uint64_t kdnet_watch(struct kdnet *k, uint64_t now)
+{
+	k->silent |= now >= kdnet_until(k);
+	return kdnet_until(k);
+}
+
 const char *kdnet_words(const struct kdnet *k)
 {
 	static const struct { enum kdnet_count seen; const char *words; } from[] = {
@@ -444,11 +465,15 @@ const char *kdnet_words(const struct kdnet *k)
 	};
 	uint8_t version = is_up(k) ? k->channels[k->up].version : KDNET_VERSION_LEAST;
 
+	if (k->silent)
+		return "the target has been silent for ten seconds: no data, and no poke (it is off, it boots, it hangs, or the network is cut)";
 	if (version < KDNET_VERSION_LEAST || version > KDNET_VERSION_MOST)
 		return "its KDNET is of a version that kdgate does not know (2 to 5 are known)";
 	for (size_t i = 0; i < sizeof from / sizeof *from && !is_up(k); i++)
 		if (k->counts[from[i].seen])
 			return from[i].words;
+	if (k->elsewhere)
+		return "a target asks for a debugger from another address, with the same key: refused as long as this one is heard";
 	return is_up(k) ? NULL : "no datagram has come (is the target up? bcdedit /debug on; bcdedit /dbgsettings net hostip:OUR-ADDRESS port:PORT "
 	                         "key:KEY; does a firewall stop UDP to this port?)";
 }

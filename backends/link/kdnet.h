@@ -75,6 +75,7 @@ struct kdnet {
 	struct kdnet_channel channels[KDNET_CHANNELS];
 	int up;            /* of channels; -1: no session */
 	uint64_t made, heard_at, plea_at;
+	bool silent, elsewhere; /* elsewhere: a poke came from there, and was refused */
 	struct { uint8_t id[24]; uint64_t last, used; } boots[KDNET_BOOTS];
 	uint64_t boots_used;
 	uint8_t plain[KDNET_DATAGRAM_MAX];
@@ -99,6 +100,11 @@ bool kdnet_reply(struct kdnet *k, struct span *datagram, struct kdnet_end *to) M
 /* Seals a body for the session in use into *out, which is replaced and has room for KDNET_DATAGRAM_MAX. 0; -ENOTCONN there is none;
  * -EMSGSIZE; -EIO libcrypto's. Each call is a datagram of its own: what the network refused is sealed anew. */
 int kdnet_seal(struct kdnet *k, struct span body, struct buf *out, struct kdnet_end *to) MUST_USE;
+
+/* Nothing of the session's target has been heard for KDNET_SILENT_MS, neither a poke nor data: it is silent, until it is heard. That is
+ * seen here. When to call; NEVER: there is no session, or that is known. */
+uint64_t kdnet_watch(struct kdnet *k, uint64_t now);
+uint64_t kdnet_until(const struct kdnet *k);
 
 /* Why there is no session, from what came and what did not; or what is unusual about the one there is; NULL: nothing. Static. */
 const char *kdnet_words(const struct kdnet *k);

@@ -262,6 +262,8 @@ static int kdnet_recv(struct link *lk, struct buf *in, uint64_t now)
 	int rc = l->dead ? l->dead : (int)KDNET_NOTHING;
 
 	l->retry_at = NEVER;
+	(void)kdnet_watch(&l->session, now);
+	l->base.why = kdnet_words(&l->session);
 	buf_reset(in, 0);
 	if (l->held.len)
 		return take_held(l, in);
@@ -283,6 +285,7 @@ static void kdnet_wait(const struct link *lk, struct wait *w)
 
 	w->fd = l->epoll;
 	wait_until(w, l->retry_at);
+	wait_until(w, kdnet_until(&l->session));
 	if (l->held.len)
 		wait_until(w, 0);
 }

@@ -2,6 +2,7 @@
 #include "backends/link/kdnet.h"
 
 #include "base/hex.h"
+#include "base/wait.h"
 #include "tests/backends/link/kdnet_target.h"
 #include "tests/backends/link/kdnet_vectors.h"
 #include "tests/guard.h"
@@ -604,6 +605,44 @@ static void words(void **state)
 	kt_fini(&wrong);
 }
 
+static void silence(void **state)
+{
+	(void)state;
+	assert_true(kdnet_watch(&k, now) == NEVER); /* whose? */
+	attached();
+	assert_int_equal(kdnet_watch(&k, now), now + KDNET_SILENT_MS);
+	now += KDNET_SILENT_MS - 1;
+	(void)kdnet_watch(&k, now);
+	assert_null(kdnet_words(&k));
+	now++;
+	assert_true(kdnet_watch(&k, now) == NEVER);
+	assert_non_null(strstr(kdnet_words(&k), "silent for ten seconds"));
+	takes(KDNET_NOTHING, KDNET_N_OTHER_END, &moved, kt_data(&t, span_of("a packet")));
+	assert_non_null(kdnet_words(&k));
+	takes(KDNET_NOTHING, KDNET_N_KEEPALIVES, &home, kt_poke(&t));
+	assert_null(kdnet_words(&k));
+	assert_int_equal(kdnet_watch(&k, now), now + KDNET_SILENT_MS);
+	now += KDNET_SILENT_MS;
+	(void)kdnet_watch(&k, now);
+	hears("a packet");
+	assert_null(kdnet_words(&k));
+}
+
+static void another_machine_with_the_key(void **state)
+{
+	static struct kt twin;
+
+	(void)state;
+	attached();
+	kt_init(&twin, KEY, 5);
+	takes(KDNET_NOTHING, KDNET_N_OTHER_END, &other, kt_poke(&twin));
+	assert_non_null(strstr(kdnet_words(&k), "from another address"));
+	kt_boot(&t, 9);
+	attached();
+	assert_null(kdnet_words(&k));
+	kt_fini(&twin);
+}
+
 static void sequences_go_on(void **state)
 {
 	(void)state;
@@ -712,7 +751,7 @@ int main(void)
 		CASE(session_and_another_port), CASE(session_and_rebooted_at_another_port), CASE(no_poke_at_all),
 		CASE(replayed_pokes), CASE(a_replayed_boot), CASE(replayed_data),
 		CASE(a_lost_response), CASE(the_first_of_two_answers), CASE(a_lost_check_of_a_rollover), CASE(old_and_new_key), CASE(many_rollovers),
-		CASE(pleas_are_bounded), CASE(words), CASE(sequences_go_on), CASE(wiped), CASE(a_recording),
+		CASE(pleas_are_bounded), CASE(words), CASE(silence), CASE(another_machine_with_the_key), CASE(sequences_go_on), CASE(wiped), CASE(a_recording),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
