@@ -281,12 +281,12 @@ static bool is_of_new_stream(const struct kd_wire *w)
 /* Never answered when it is an answer itself, or the two would go on for ever. */
 static int on_reset(struct kd_wire *w, uint64_t now)
 {
-	bool answer = asked_reset(w, now), stays = answer && is_of_new_stream(w);
+	bool answer = asked_reset(w, now), stays = answer && w->owed && is_of_new_stream(w);
 
 	if (!stays)
 		drop(w);
 	rules[w->dialect].rewind(w);
-	w->resetting = false;
+	w->resetting = w->owed = false;
 	w->reset = !answer;
 	w->restarts += !answer;
 	if (++w->resets > KD_WIRE_RESETS)
@@ -404,6 +404,7 @@ static int put_reset(struct kd_wire *w, struct buf *frame, uint64_t now)
 
 	if (rc == 1) {
 		w->reset = false;
+		w->owed = true;
 		w->reset_at = now;
 	}
 	return rc;

@@ -61,6 +61,7 @@ struct kd_wire {
 	size_t acks_n;
 	bool ask, reset, brk; /* due: RESEND, RESET, break-in */
 	bool resetting;      /* our RESET has no answer yet */
+	bool owed;           /* a RESET has not come since ours */
 	uint64_t reset_at;   /* the last RESET we sent; NEVER: none */
 	uint32_t tx;         /* the id of our packet that is out, or else of the next */
 	struct buf out;      /* payload of our packet */

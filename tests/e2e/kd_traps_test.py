@@ -1255,7 +1255,8 @@ def test_a_storm_of(lie, lied):
     one.next_is_met()
 
 
-@pytest.mark.parametrize("lie, why", [("resends-without-end", "it asks for the same packet again and again"), ("damaged-without-end", "its packets are damaged"),
+@pytest.mark.parametrize("lie, why", [("resends-without-end", "it asks for the same packet again and again"),
+                                      ("damaged-without-end", "its packets are damaged"),
                                       ("resets-without-end", "it resets the line again and again"), ("no-version", "it does not tell its version"),
                                       ("another-machine", "its processor is one that kdgate does not know")])
 def test_a_target_is_given_up_that(lie, why, lied):
