@@ -53,7 +53,8 @@ struct backend_ops {
 	int (*submit)(struct backend *be, const struct rsp_cmd *cmd);
 	/* enum backend_event, or -errno: the target is lost. Also where deadlines are met. */
 	int (*poll)(struct backend *be, struct backend_news *news, uint64_t now);
-	/* A running target is made to stop; a command in flight is made to end early. */
+	/* A running target is made to stop; a command in flight is made to end early. Of a stub before the first poll: it may run, and is
+	 * made to stop before it is asked anything. */
 	void (*interrupt)(struct backend *be);
 	/* Leave: the target is told to run without a debugger, if the protocol has words for that. Then poll answers
 	 * -ESHUTDOWN when they have gone. Only while stopped and idle. */

@@ -83,6 +83,8 @@ static const struct {
 } states[BACKEND_RSP_STATES] = {
 	[BACKEND_RSP_KNOCK] = { backend_kgdb_say_knock, backend_kgdb_hear_knocking, false },
 	[BACKEND_RSP_KNOCKING] = { backend_kgdb_say_knocking, backend_kgdb_hear_knocking, true },
+	[BACKEND_RSP_HALT] = { backend_rsp_say_halt, backend_rsp_hear_halting, false },
+	[BACKEND_RSP_HALTING] = { backend_rsp_say_halting, backend_rsp_hear_halting, true },
 	[BACKEND_RSP_HELLO_ASK] = { backend_rsp_say_hello, backend_rsp_hear_early, false },
 	[BACKEND_RSP_HELLO_WAIT] = { backend_rsp_late, backend_rsp_hear_hello, true },
 	[BACKEND_RSP_IDLE] = { say_nothing, hear_stray, false },
@@ -225,7 +227,9 @@ static void rsp_interrupt(struct backend *be)
 {
 	struct backend_rsp *b = (struct backend_rsp *)be;
 
-	if (b->state == BACKEND_RSP_RUN || (b->state == BACKEND_RSP_STOPPING && b->unheard)) {
+	if (b->state == BACKEND_RSP_HELLO_ASK && !b->hello_by) {
+		b->state = BACKEND_RSP_HALT;
+	} else if (b->state == BACKEND_RSP_RUN || (b->state == BACKEND_RSP_STOPPING && b->unheard)) {
 		b->state = BACKEND_RSP_BREAK;
 		b->tries = 0;
 		b->unheard = false;

@@ -5,6 +5,7 @@ enum {
 	HELLO_MS = 5000,      /* for one answer */
 	HELLO_ALL_MS = 20000, /* for all of them */
 	LEAVE_MS = 1000,
+	HALT_MS = 200,        /* one that stands says nothing to it */
 };
 
 static int met(struct backend_rsp *b, struct backend_news *news)
@@ -29,6 +30,20 @@ static int met(struct backend_rsp *b, struct backend_news *news)
 	return backend_rsp_enter(b, BACKEND_RSP_IDLE, BACKEND_STOPPED);
 }
 
+int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now)
+{
+	enum { BREAK_IN = 3 };
+
+	wire_byte(&b->wire, BREAK_IN);
+	b->deadline = now + HALT_MS;
+	return backend_rsp_enter(b, BACKEND_RSP_HALTING, BACKEND_NONE);
+}
+
+int backend_rsp_say_halting(struct backend_rsp *b, uint64_t now)
+{
+	return now < b->deadline ? 0 : backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
+}
+
 int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now)
 {
 	int rc = hello_request(&b->hello, &b->stub, wire_open(&b->wire));
@@ -51,6 +66,13 @@ int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backe
 		return backend_rsp_stray(b, buf_span(body));
 	hello_stray(&b->hello, &stop);
 	return ++b->strays > BACKEND_RSP_STRAYS_MAX ? backend_rsp_fails(b, "it reports stops that nobody asked for") : BACKEND_MOVED;
+}
+
+int backend_rsp_hear_halting(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	int rc = backend_rsp_hear_early(b, body, news, now);
+
+	return rc < 0 ? rc : backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, (enum backend_event)rc);
 }
 
 int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)

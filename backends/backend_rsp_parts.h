@@ -16,6 +16,8 @@
 enum backend_rsp_state {
 	BACKEND_RSP_KNOCK, /* KGDB: whether it runs or stands is not known; it is made to stand */
 	BACKEND_RSP_KNOCKING,
+	BACKEND_RSP_HALT, /* the same of a stub that hears nothing but 0x03 while its target runs */
+	BACKEND_RSP_HALTING,
 	BACKEND_RSP_HELLO_ASK,
 	BACKEND_RSP_HELLO_WAIT,
 	BACKEND_RSP_IDLE,
@@ -111,6 +113,8 @@ int backend_rsp_shown_stray(struct backend_rsp *b, struct backend_rsp_shown show
 
 /* A state says: 0, or an event, or -errno. late: nothing, and in time there must be an answer. */
 int backend_rsp_late(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_rsp_say_halting(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_request(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_wait(struct backend_rsp *b, uint64_t now) MUST_USE;
@@ -127,6 +131,7 @@ int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_kgdb_say_knocking(struct backend_rsp *b, uint64_t now) MUST_USE;
 
 /* What it makes of a packet: an event, or -errno. */
+int backend_rsp_hear_halting(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;

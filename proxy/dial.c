@@ -88,6 +88,11 @@ bool dial_is_slow(const struct config_target *t)
 	return t->proto == PROTO_KGDB || t->addr.kind == ADDR_SERIAL || t->addr.kind == ADDR_TELNET || t->addr.kind == ADDR_RFC2217;
 }
 
+bool dial_is_unnoticed(const struct config_target *t)
+{
+	return t->proto == PROTO_RSP && t->addr.kind == ADDR_USB;
+}
+
 int dial_line(struct link **stack, struct link **console, const struct config_target *t)
 {
 	struct link *line;

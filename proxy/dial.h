@@ -13,6 +13,9 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 /* A serial line, wherever its near end is: what goes over it does so byte by byte. */
 bool dial_is_slow(const struct config_target *t);
 
+/* A stub that does not notice that the line is gone, nor that it is back: it runs on. */
+bool dial_is_unnoticed(const struct config_target *t);
+
 /* What a failure of that means, where errno's own words do not tell what to do; NULL: they do. */
 const char *dial_words(const struct config_target *t, int rc);
 

@@ -65,6 +65,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 		.max_clients = gt->config->max_clients,
 		.no_cache = !gt->config->cache,
 		.slow_line = dial_is_slow(gt->config),
+		.unnoticed = dial_is_unnoticed(gt->config),
 		.audit = &g->audit,
 		.sandbox = g->sandbox,
 		.console = gt->config->proto != PROTO_RSP ? &gt->console : NULL,

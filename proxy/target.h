@@ -47,6 +47,7 @@ struct target_setup {
 	const char *sandbox;                     /* for people: what this process may still do; NULL: nothing was taken from it */
 	bool no_cache;                           /* every read is the target's to answer */
 	bool slow_line;                          /* a byte that was read for nothing costs more than another request */
+	bool unnoticed;                          /* lost while it runs, it runs on, and hears nothing but a break-in */
 };
 
 struct target {
@@ -78,6 +79,7 @@ struct target {
 	unsigned lift_slot;                 /* whose resume waits for it */
 	struct breakpoint lifted;
 	uint64_t lift_by;                   /* the step is to have ended */
+	bool ran;                           /* when it was lost */
 	bool release;                       /* nobody leads it: it is to run */
 	bool closing;
 	uint64_t since;                     /* it is there, or not; stands, or runs; 0: for ever */

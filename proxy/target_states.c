@@ -75,6 +75,8 @@ static int dial(struct target *t, uint64_t now)
 	rc = rc ? rc : t->setup.dial(t->setup.arg, &t->be);
 	if (rc == 0) {
 		*t->be->ops->guard(t->be) = t->guard;
+		if (t->ran && t->setup.unnoticed)
+			t->be->ops->interrupt(t->be);
 		return 0;
 	}
 	words = t->setup.words ? t->setup.words(t->setup.arg, rc) : NULL;
@@ -112,6 +114,7 @@ static int met(struct target *t, uint64_t now)
 	note(t, AUDIT_TARGET_FOUND, t->setup.address);
 	t->dial_ms = TARGET_DIAL_LEAST_MS;
 	t->why[0] = t->not_met[0] = 0;
+	t->ran = false;
 	t->release = info->was_running && !target_leader(t);
 	return stopped(t, now);
 }
@@ -275,6 +278,7 @@ static int lose(struct target *t, uint64_t now)
 	t->internal = t->threads_known = t->doc.known = false;
 	target_cache_drop(t);
 	t->lift = LIFT_NONE;
+	t->ran = t->state == TARGET_RUNNING;
 	return bury(t, now);
 }
 

@@ -13,7 +13,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { INS = 4, OUTS = 2, SIZE = 4096, ERRORS_MAX = 8, OUT_MS = 5000, CONTROL_MS = 1000, BREAK_MS = 250, CLOSE_MS = 100, CLOSE_TURNS = 20 };
+/* A transfer from the device is of one packet: a device that ends on a full packet, and sends no empty one behind it, would be waited for in
+ * a longer one. So many that what answers a long read is under way at once. */
+enum { INS = 16, OUTS = 2, OUT_SIZE = 4096, ERRORS_MAX = 40, REST_MS = 25, OUT_MS = 5000, CONTROL_MS = 1000, BREAK_MS = 250, CLOSE_MS = 100, CLOSE_TURNS = 20 };
 
 struct slot {
 	struct libusb_transfer *transfer;
@@ -32,7 +34,8 @@ struct link_usb {
 	struct slot in[INS], out[OUTS];
 	unsigned head;        /* of in: what comes next */
 	unsigned errors;      /* in a row */
-	bool ready, full;
+	uint64_t rest_until;  /* nothing is taken up: when a plug is pulled, transfers fail before the kernel knows of it. NEVER: no rest */
+	bool ready;
 	int dead;             /* the -errno it ended with */
 	uint64_t out_by;      /* a send must be done by then; NEVER: none is out */
 	uint64_t break_until; /* NEVER: no BREAK lasts */
@@ -40,6 +43,14 @@ struct link_usb {
 
 static int end(struct link_usb *u, int error)
 {
+	static const struct {
+		int error;
+		const char *words;
+	} rows[] = { { -EPROTO, "the device refuses transfer after transfer" }, { -ETIMEDOUT, "the device does not take what it is sent" } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].error == error)
+			u->base.why = rows[i].words;
 	u->dead = error;
 	return error;
 }
@@ -86,24 +97,29 @@ static void handle_events(struct link_usb *u)
 	u->ready = false;
 }
 
-/* A transfer that failed: 0 it may be tried again; -errno. */
-static int judge(struct link_usb *u, const struct slot *s)
+/* What has befallen one may have befallen others, which were under way with it: that is one failure. */
+static void settle_alike(struct link_usb *u, const struct slot *s)
 {
-	switch (s->transfer->status) {
-	case LIBUSB_TRANSFER_NO_DEVICE:
-	case LIBUSB_TRANSFER_CANCELLED:
+	u->ready = true;
+	handle_events(u);
+	for (unsigned i = 0; i < INS && s->transfer->endpoint == u->choice.in; i++)
+		if (u->in[i].done && u->in[i].transfer->status == s->transfer->status)
+			u->in[i].transfer->status = LIBUSB_TRANSFER_COMPLETED;
+}
+
+/* A transfer that failed: 0 it may be tried again; -errno. */
+static int judge(struct link_usb *u, const struct slot *s, uint64_t now)
+{
+	enum libusb_transfer_status status = s->transfer->status;
+	bool halted = status == LIBUSB_TRANSFER_STALL;
+
+	if (status == LIBUSB_TRANSFER_NO_DEVICE || status == LIBUSB_TRANSFER_CANCELLED)
 		return end(u, -ENODEV);
-	case LIBUSB_TRANSFER_STALL:
-		if (libusb_clear_halt(u->handle, s->transfer->endpoint) == LIBUSB_ERROR_NO_DEVICE)
-			return end(u, -ENODEV);
-		break;
-	case LIBUSB_TRANSFER_COMPLETED:
-	case LIBUSB_TRANSFER_ERROR:
-	case LIBUSB_TRANSFER_TIMED_OUT:
-	case LIBUSB_TRANSFER_OVERFLOW:
-		break;
-	}
+	settle_alike(u, s);
+	if (halted && libusb_clear_halt(u->handle, s->transfer->endpoint) == LIBUSB_ERROR_NO_DEVICE)
+		return end(u, -ENODEV);
 	u->base.dropped++;
+	u->rest_until = halted ? NEVER : now + REST_MS;
 	return ++u->errors > ERRORS_MAX ? end(u, -EPROTO) : 0;
 }
 
@@ -111,35 +127,23 @@ static int judge(struct link_usb *u, const struct slot *s)
 static int take_bytes(struct link_usb *u, const struct slot *s, struct buf *in)
 {
 	enum { STATUS = 2 };
-	struct span left = { s->bytes, (size_t)s->transfer->actual_length };
-	size_t packet = u->choice.in_packet;
-	int rc = 0;
+	struct span got = { s->bytes, (size_t)s->transfer->actual_length };
 
-	if (u->choice.kind != USB_FTDI)
-		return buf_put_span(in, left);
-	while (rc == 0 && left.len > STATUS) {
-		size_t n = left.len < packet ? left.len : packet;
-
-		rc = buf_put_span(in, (struct span){ left.p + STATUS, n > STATUS ? n - STATUS : 0 });
-		left = span_from(left, n);
-	}
-	return rc;
+	return buf_put_span(in, u->choice.kind == USB_FTDI ? span_from(got, STATUS) : got);
 }
 
 /* 1 it was looked at; 0 nothing has come; -errno. */
-static int take_next(struct link_usb *u, struct buf *in)
+static int take_next(struct link_usb *u, struct buf *in, uint64_t now)
 {
 	struct slot *s = &u->in[u->head];
+	bool good = s->done && s->transfer->status == LIBUSB_TRANSFER_COMPLETED;
 	int rc;
 
 	if (!s->done)
 		return s->flying ? 0 : end(u, -ENODEV);
-	if (s->transfer->status == LIBUSB_TRANSFER_COMPLETED) {
-		rc = take_bytes(u, s, in);
+	rc = good ? take_bytes(u, s, in) : judge(u, s, now);
+	if (good && s->transfer->actual_length)
 		u->errors = 0;
-	} else {
-		rc = judge(u, s);
-	}
 	if (rc == 0)
 		rc = submit(s);
 	u->head = (u->head + 1) % INS;
@@ -147,9 +151,9 @@ static int take_next(struct link_usb *u, struct buf *in)
 }
 
 /* What of it has not gone goes again. */
-static int retry(struct link_usb *u, struct slot *s)
+static int retry(struct link_usb *u, struct slot *s, uint64_t now)
 {
-	int sent = s->transfer->actual_length, rc = judge(u, s);
+	int sent = s->transfer->actual_length, rc = judge(u, s, now);
 
 	if (rc < 0)
 		return rc;
@@ -161,13 +165,13 @@ static int retry(struct link_usb *u, struct slot *s)
 
 static int settle_out(struct link_usb *u, uint64_t now)
 {
-	bool flying = false;
+	bool flying = u->rest_until != NEVER;
 
-	for (unsigned i = 0; i < OUTS; i++) {
+	for (unsigned i = 0; i < OUTS && u->rest_until == NEVER; i++) {
 		struct slot *s = &u->out[i];
 		bool failed = s->done && s->transfer->status != LIBUSB_TRANSFER_COMPLETED;
 
-		if (failed && retry(u, s) < 0)
+		if (failed && retry(u, s, now) < 0)
 			return u->dead;
 		if (s->done)
 			s->done = false;
@@ -189,7 +193,7 @@ static struct slot *free_out(struct link_usb *u)
 /* A transfer that fills its last packet is ended by an empty one: else the far end waits for more. */
 static int send_some(struct link_usb *u, struct slot *s, struct buf *frame, uint64_t now)
 {
-	size_t n = frame->len < SIZE ? frame->len : SIZE;
+	size_t n = frame->len < OUT_SIZE ? frame->len : OUT_SIZE;
 	int rc;
 
 	memcpy(s->bytes, buf_data(frame), n);
@@ -210,8 +214,7 @@ static int usb_send(struct link *lk, struct buf *frame, uint64_t now)
 
 	while (rc == 0 && frame->len && u->break_until == NEVER && (s = free_out(u)))
 		rc = send_some(u, s, frame, now);
-	u->full = rc == 0 && frame->len;
-	return u->full ? -EAGAIN : rc;
+	return rc == 0 && frame->len ? -EAGAIN : rc;
 }
 
 static int control(struct link_usb *u, uint8_t type, uint8_t request, unsigned value, unsigned index, uint8_t *data, size_t n)
@@ -229,18 +232,19 @@ static int usb_recv(struct link *lk, struct buf *in, uint64_t now)
 	int rc = u->dead;
 
 	buf_reset(in, 0);
-	u->full = false;
 	if (rc)
 		return rc;
 	handle_events(u);
 	end_break(u, now);
+	if (now >= u->rest_until)
+		u->rest_until = NEVER;
 	rc = settle_out(u, now);
-	for (unsigned i = 0; i < INS && rc >= 0 && in->len == 0; i++) {
-		rc = take_next(u, in);
+	for (unsigned i = 0; i < INS && rc >= 0 && u->rest_until == NEVER && buf_room(in) >= u->choice.in_packet; i++) {
+		rc = take_next(u, in, now);
 		if (rc == 0)
 			break;
 	}
-	return rc < 0 ? rc : in->len > 0;
+	return rc < 0 && in->len == 0 ? rc : in->len > 0;
 }
 
 /* --- adapters */
@@ -349,6 +353,7 @@ static void usb_wait(const struct link *lk, struct wait *w)
 	w->read = true; /* what was sent is told there as well */
 	wait_until(w, u->out_by);
 	wait_until(w, u->break_until);
+	wait_until(w, u->rest_until);
 }
 
 /* --- opening and closing */
@@ -487,25 +492,24 @@ static int claim(struct link_usb *u)
 	return rc;
 }
 
-static int make_slot(struct link_usb *u, struct slot *s, uint8_t endpoint)
+static int make_slot(struct link_usb *u, struct slot *s, uint8_t endpoint, int size)
 {
 	s->transfer = libusb_alloc_transfer(0);
-	s->bytes = malloc(SIZE);
+	s->bytes = malloc((size_t)size);
 	if (!s->transfer || !s->bytes)
 		return -ENOMEM;
-	libusb_fill_bulk_transfer(s->transfer, u->handle, endpoint, s->bytes, SIZE, on_done, s, 0);
+	libusb_fill_bulk_transfer(s->transfer, u->handle, endpoint, s->bytes, size, on_done, s, 0);
 	return 0;
 }
 
-/* A multiple of any bulk packet: a shorter transfer would be overrun by a full one. */
 static int start(struct link_usb *u)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < OUTS && rc == 0; i++)
-		rc = make_slot(u, &u->out[i], u->choice.out);
+		rc = make_slot(u, &u->out[i], u->choice.out, OUT_SIZE);
 	for (unsigned i = 0; i < INS && rc == 0; i++)
-		rc = make_slot(u, &u->in[i], u->choice.in);
+		rc = make_slot(u, &u->in[i], u->choice.in, u->choice.in_packet);
 	for (unsigned i = 0; i < INS && rc == 0; i++)
 		rc = submit(&u->in[i]);
 	return rc;
@@ -529,7 +533,7 @@ int link_usb_dial(struct link **lk, const struct usb_place *place)
 	if (!u)
 		return -ENOMEM;
 	*u = (struct link_usb){ .base = { .ops = &usb_ops }, .fd = -1, .epoll = -1, .choice = found.choice, .mode = place->mode,
-	                        .ready = true, .out_by = NEVER, .break_until = NEVER };
+	                        .ready = true, .out_by = NEVER, .break_until = NEVER, .rest_until = NEVER };
 	rc = open_context(u);
 	rc = rc ? rc : open_device(u, &found);
 	rc = rc ? rc : claim(u);

@@ -19,5 +19,17 @@ $(SIM):
 
 include tests/sim/kdtarget/kdtarget.mk
 
-.PHONY: sim
+# For the machine with USB. What its debug server debugs is kept debuggable, and loads nothing.
+USB = $(addprefix $(BUILD)/tests/,sim/gadget sim/debuggee bench/usb_loop)
+$(BUILD)/tests/sim/gadget: tests/sim/gadget.c
+$(BUILD)/tests/sim/debuggee: tests/sim/debuggee.c
+$(BUILD)/tests/sim/debuggee: SIMFLAGS += -O0 -static -no-pie
+$(BUILD)/tests/bench/usb_loop: tests/bench/usb_loop.c
+$(USB):
+	@mkdir -p $(@D)
+	$(CC) $(SIMFLAGS) $(filter %.c,$^) -lusb-1.0 -o $@
+
+usb: $(USB) kdtarget
+
+.PHONY: sim usb
 endif
