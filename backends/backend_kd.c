@@ -4,50 +4,8 @@
  * after each answer. */
 #include "backends/backend_kd_parts.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-void backend_kd_print(struct backend_kd *b, const char *fmt, ...)
-{
-	char line[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
-	if (buf_room(&b->words) > strlen(line))
-		(void)!buf_put_text(&b->words, line);
-}
-
-void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news))
-{
-	b->state = state;
-	b->task = task;
-	b->step = b->hw_cpu = b->hw_edited = 0;
-	b->at = 0;
-	b->planting = NULL;
-	b->cut = b->answered = false;
-}
-
-int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev)
-{
-	b->state = state;
-	b->task = NULL;
-	return (int)ev;
-}
-
-int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news)
-{
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OK };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
-}
-
-int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words)
-{
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = code, .bytes = words ? span_of(words) : (struct span){ 0 } };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
-}
 
 static int hear_nothing(struct backend_kd *b, const struct kd_packet *p)
 {

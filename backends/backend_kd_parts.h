@@ -1,7 +1,8 @@
-/* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a
- * target is met and left (backend_kd_meet.c), requests and what is known from their answers (backend_kd_ask.c), what clients ask
- * (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it stopped (backend_kd_stop.c), what it
- * says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images (backend_kd_modules.c), monitor commands (backend_kd_monitor.c). */
+/* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a task
+ * ends (backend_kd_task.c), how a target is met and left (backend_kd_meet.c), requests and what is known from their answers
+ * (backend_kd_ask.c), what clients ask (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it
+ * stopped (backend_kd_stop.c), what it says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images (backend_kd_modules.c),
+ * monitor commands (backend_kd_monitor.c). */
 #ifndef BACKENDS_BACKEND_KD_PARTS_H
 #define BACKENDS_BACKEND_KD_PARTS_H
 
@@ -207,7 +208,7 @@ static inline struct kd_regs *backend_kd_regs(struct backend_kd *b)
 	return &b->cpus[b->st.processor].regs;
 }
 
-/* A task answers 0: it waits; an event: it is done; -errno: the target is lost. What it calls answers 1: there; 0: it waits, call again
+/* backend_kd_task.c. A task answers 0: it waits; an event: it is done; -errno: the target is lost. What it calls answers 1: there; 0: it waits, call again
  * when the task is called; -errno: it cannot be had. */
 void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news));
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev) MUST_USE;
