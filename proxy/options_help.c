@@ -19,13 +19,14 @@ static const char general[] =
 	"  kdgate decode FILE [--json]                   a recording, packet by packet, in words or as JSON\n"
 	"  kdgate replay FILE [OPTION]...                a recorded KD session as a target that can be looked at\n"
 	"      [--key-file FILE | --key KEY]             both: the key of a recording of KDNET\n"
-	"  kdgate ls                                     the serial ports that are here\n"
+	"  kdgate ls                                     the serial ports and USB debug devices that are here\n"
 	"  kdgate keygen                                 a key for a KDNET target, and how both ends get it\n"
 	"  kdgate COMMAND --help, kdgate --version\n"
 	"\n"
 	"TARGET is PROTOCOL+LINK:ADDRESS. PROTOCOL: rsp, a GDB stub; kgdb, Linux's, on the wire of its console; kd, a Windows kernel.\n"
 	"LINK:ADDRESS: tcp:HOST:PORT, unix:PATH, serial:DEVICE@BAUD[,7e1][,rtscts], rfc2217:HOST:PORT[@BAUD], telnet:HOST:PORT,\n"
-	"udp:HOST:PORT. kdgate ls shows the serial ports that are here. Or kdnet:ADDRESS:PORT, which a Windows target dials.\n"
+	"udp:HOST:PORT, usb:debug, usb:VID:PID[/SERIAL][:INTERFACE][@BAUD]. kdgate ls shows what is here.\n"
+	"Or kdnet:ADDRESS:PORT, which a Windows target dials: an address of this machine, 0.0.0.0 for all of them.\n"
 	"\n"
 	"For each listener; before the first --listen they are for all, after one for that one:\n"
 	"  --listen ADDR          tcp:ADDRESS:PORT, unix:PATH or stdio; may be given again. Default: tcp:127.0.0.1:1234,\n"
@@ -44,8 +45,8 @@ static const char general[] =
 	"  --console-to-debugger          debuggers are shown it too, while the kernel runs\n"
 	"  --break-in TEXT                typed on the console to stop the kernel, where the line cannot carry a BREAK:\n"
 	"                                 'echo g > /proc/sysrq-trigger'\n"
-	"  --key-file FILE                of kdnet: the key, readable by nobody else; or credential:NAME, of systemd. Without a\n"
-	"                                 word: the credential kdnet-key\n"
+	"  --key-file FILE                of kdnet: the key, readable by nobody else; or credential:NAME, of systemd.\n"
+	"                                 Default: credential:kdnet-key\n"
 	"  --on-disconnect run|stay       what it does when its debugger vanishes. Default: run\n"
 	"  --max-clients N                1 to 256. Default: 32\n"
 	"  --no-cache                     every read is made anew; else what was read is kept until the target runs\n"
@@ -115,8 +116,8 @@ static const char replay[] =
 static const char ls[] =
 	"kdgate ls\n"
 	"\n"
-	"Prints the serial ports that are here, each as a TARGET, and what keeps this user from opening it.\n"
-	"For a Windows kernel it is kd+serial.\n";
+	"Prints the serial ports that are here, USB debug devices, and USB adapters that no driver has, each as a TARGET, and what\n"
+	"keeps this user from opening it. For a Windows kernel on a serial port it is kd+serial.\n";
 
 static const char keygen[] =
 	"kdgate keygen\n"
