@@ -44,7 +44,7 @@ size_t link_headroom(const struct link *lk);                /* of the whole stac
 void link_ready(struct link *lk);                           /* of the whole stack */
 void link_wait(const struct link *lk, struct wait *w);      /* of the whole stack */
 void link_prompt(struct link *lk);                          /* of the whole stack: what comes is acknowledged at once from now on. Who sends
-                                                             * byte by byte may hold the next until then (RFC 896); else that is 40 ms */
+							     * byte by byte may hold the next until then (RFC 896); else that is 40 ms */
 const char *link_why(const struct link *lk);                /* of the whole stack; NULL: errno tells it all */
 void link_destroy_stack(struct link *top);                  /* NULL is fine */
 

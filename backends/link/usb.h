@@ -1,7 +1,8 @@
 /* usb.h - USB devices a target may be behind: which one is meant, and how it is spoken to. link_usb.c speaks.
  *
  * Found in sysfs, not by libusb: that needs no thread, no udevd, and no right to open what is not meant. Source: USB 2.0, 9.6; USB
- * Debug Class 1.0 (class 0xDC, subclass 0x02: protocol 0x01 GNU remote debug, 0x00 vendor: KD); CDC PSTN 1.2, 6.3; FTDI AN232B-05. */
+ * Debug Class 1.0 (class 0xDC, subclass 0x02: protocol 0x01 GNU remote debug, 0x00 vendor: KD); CDC PSTN 1.2, 6.3; FTDI AN232B-05.
+ * That a Windows target says 0x00, and speaks KD there as on a line, is not confirmed: nobody has recorded one (KD 10). */
 #ifndef BACKENDS_LINK_USB_H
 #define BACKENDS_LINK_USB_H
 
