@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const char no_break[] = "kdgate: this line cannot carry a BREAK, and nothing else is set that would stop the kernel (break = ...)\n";
+static const char no_break[] = "kdgate: this line cannot carry a BREAK, and nothing else is set that would stop the kernel (--break-in, break_in = ...)\n";
 static const char booted[] = "kdgate: the kernel seems to have booted again: breakpoints in it are gone\n";
 static const char doubtful[] = "kdgate: KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them\n";
 
