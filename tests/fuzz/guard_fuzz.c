@@ -278,11 +278,14 @@ static bool is_binary(const struct rsp_reply *r)
 	return r->kind == RSP_REPLY_CHUNK || r->kind == RSP_REPLY_FILE || (r->kind == RSP_REPLY_BYTES && cmd.op == RSP_OP_MEM_READ_BIN);
 }
 
-/* An error is told in few words, or none; and what gdb would take for text, for a file of its own, or wait on, as something else. */
+/* An error is told in few words, or none; what gdb would take for text, for a file of its own, or wait on, as something else; and so
+ * is what lldb would take for a number. */
 static bool reads_otherwise(const struct rsp_reply *a, const struct rsp_reply *b)
 {
 	if (a->kind == RSP_REPLY_ERROR)
 		return b->kind == (cmd.op == RSP_OP_THREAD_EXTRA ? RSP_REPLY_UNSUPPORTED : RSP_REPLY_ERROR);
+	if (a->kind == RSP_REPLY_REGS && cmd.op == RSP_OP_REG_READ && a->bytes.len && a->bytes.p[0] == 'x')
+		return b->kind == RSP_REPLY_ERROR; /* to lldb */
 	if (a->kind != RSP_REPLY_UNSUPPORTED)
 		return false;
 	if (cmd.op == RSP_OP_REGS_READ)
