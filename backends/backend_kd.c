@@ -94,13 +94,14 @@ static void note_noise(struct backend_kd *b)
 static int listen(struct backend_kd *b, uint64_t now)
 {
 	struct kd_packet p;
+	bool told;
 	int ev, rc;
 
 	if (!b->in.len && !kd_wire_keeps(&b->wire)) {
 		rc = link_recv(b->link, &b->in, now);
-		backend_kd_remark(b);
+		told = backend_kd_remark(b);
 		if (rc <= 0)
-			return rc;
+			return rc < 0 || !told ? rc : BACKEND_MOVED;
 		if (!b->in.len)
 			return backend_kd_join(b, now);
 	}

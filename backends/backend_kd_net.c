@@ -1,7 +1,8 @@
 /* backend_kd_net.c - what KDNET has that a serial line has not: sessions that begin, and packets that are datagrams. */
 #include "backends/backend_kd_parts.h"
 
-enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 300 /* a target that has something to say, says it again */ };
+enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 300 /* a target that has something to say, says it again */,
+       MUTE_MS = 2000 /* one that boots says so */ };
 
 /* It dials us; until then there is nothing to say, and nobody to say it to. */
 int backend_kd_await(struct backend_kd *b, uint64_t now)
@@ -27,20 +28,23 @@ int backend_kd_join(struct backend_kd *b, uint64_t now)
 		b->knocks = 1;
 		b->deadline = now + LISTEN_MS;
 	}
+	if (b->state == BACKEND_KD_RUN && !b->break_wanted)
+		b->deadline = now + MUTE_MS; /* or nobody would know that its breakpoints are gone */
 	return BACKEND_MOVED;
 }
 
 /* Its client hears of it, who waits for a stop; and the log, where there is no client. */
-void backend_kd_remark(struct backend_kd *b)
+bool backend_kd_remark(struct backend_kd *b)
 {
 	const char *words = b->joined ? link_why(b->link) : NULL;
 
 	if (words == b->remark)
-		return;
+		return false;
 	b->remark = words;
 	if (words)
 		guard_note(&b->guard, GUARD_SILENT, "%s", words);
 	backend_kd_print(b, "kdgate: %s\n", words ? words : "the target is heard again");
+	return true;
 }
 
 /* A target that was not restarted goes on counting our packets from the session before: a RESET tells it where they begin. It says once

@@ -473,7 +473,7 @@ const char *kdnet_words(const struct kdnet *k)
 		if (k->counts[from[i].seen])
 			return from[i].words;
 	if (k->elsewhere)
-		return "a target asks for a debugger from another address, with the same key: refused as long as this one is heard";
+		return "a target asks for a debugger from another address, with the same key: refused as long as this one is heard (a second machine, or a replay)";
 	return is_up(k) ? NULL : "no datagram has come (is the target up? bcdedit /debug on; bcdedit /dbgsettings net hostip:OUR-ADDRESS port:PORT "
 	                         "key:KEY; does a firewall stop UDP to this port?)";
 }
