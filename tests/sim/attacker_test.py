@@ -1,8 +1,6 @@
 """attacker_test.py - the attacker on the way: what it does to a host and a target of our own, who are not to mind."""
 import pathlib
-import re
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -10,11 +8,11 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE)]
 
+import attack  # noqa: E402
 import kd_host as kd  # noqa: E402
 import kdnet_host as net  # noqa: E402
 from kd_host import u32  # noqa: E402
 
-PROGRAM = kd.ROOT / "build" / "tests" / "sim" / "attacker"
 COMPILERS = ("x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc")
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, COMPILERS)), reason="mingw-w64 is not installed")
 
@@ -22,34 +20,7 @@ pytestmark = pytest.mark.skipif(not all(map(shutil.which, COMPILERS)), reason="m
 @pytest.fixture(scope="session", autouse=True)
 def program():
     kd.build()
-    subprocess.run(["make", "-s", "-f", "tests/sim/sim.mk", str(PROGRAM.relative_to(kd.ROOT))], cwd=kd.ROOT, check=True, timeout=120)
-
-
-class Attacker:
-    def __init__(self, port, *options):
-        words = [str(PROGRAM), "--listen", "127.0.0.1:0", "--to", f"127.0.0.1:{port}", *map(str, options)]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.until(r"port (\d+)")[1])
-
-    def until(self, pattern):
-        for line in self.process.stdout:
-            if found := re.search(pattern, line):
-                return found
-        raise AssertionError(f"it ended without {pattern}")
-
-    def do(self, line):
-        """Its counts then."""
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.counts(line)
-
-    def counts(self, word="done"):
-        return {name: int(n) for name, n in (pair.split("=") for pair in self.until(rf"attacker: {word} (.*)")[1].split())}
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.process.stdout.close()
+    attack.build()
 
 
 @pytest.fixture
@@ -58,18 +29,13 @@ def on_the_way():
 
     def start(*options, **target):
         host = net.Host()
-        attacker = Attacker(host.port, *options)
+        attacker = attack.Attacker(host.port, *options)
         made.extend([host, attacker, net.Target(attacker.port, **target)])
         return made[-1], host, attacker
 
     yield start
     for one in reversed(made):
         one.close()
-
-
-def names():
-    said = subprocess.run([str(PROGRAM), "--attacks"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return [line.split()[0] for line in said.splitlines()]
 
 
 def work(h):
@@ -90,12 +56,12 @@ def test_a_host_that_is_attacked_keeps_its_session(on_the_way, beside):
     work(h)
     counts = a.counts()
     work(h)
-    assert counts["sent"] == 4000 and set(names()) <= counts.keys() and h.bad + h.old > before
+    assert counts["sent"] == 4000 and set(attack.names()) <= counts.keys() and h.bad + h.old > before
     assert t.net()["sessions"] == 1
 
 
 def test_a_target_that_is_attacked_keeps_its_session(on_the_way):
-    kinds = [word for name in names() if not name.startswith("replay") for word in ("--do", name)]
+    kinds = [word for name in attack.names() if not name.startswith("replay") for word in ("--do", name)]
     t, h, a = on_the_way("--at", "target", "--count", 20000, "--rate", 20000, *kinds)
     h.attach()
     work(h)
