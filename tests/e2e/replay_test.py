@@ -9,6 +9,7 @@ import pytest
 
 import debuggers
 import gate as gate_module
+import kd
 from decode_test import CAPTURES, KDNET, KEY, capture, key_file  # noqa: F401
 
 pytestmark = pytest.mark.gated
@@ -89,6 +90,20 @@ def test_from_stop_to_stop(replay):
     assert re.findall(r"rip +(0x[0-9a-f]+)", text) == [kernel, kernel, kernel, user, kernel, kernel]
     assert re.findall(r"idle: tick (\d)|(the recording ends here)", text)[:6] == [(n, "") for n in "123456"]
     assert "kdgate: the recording ends here" in text
+
+
+@pytest.mark.seconds(60)
+def test_our_own_recording(replay, tmp_path):
+    """A session with a simulated kernel, kept by --record: the kernel is gone, and gdb sees what it saw."""
+    tape = tmp_path / "own.pcap"
+    machine = kd.Machine(gate=["--record", tape])
+    try:
+        live = gdb(machine.gate.address("full"), "info registers rip rsp", "x/3i $pc", "monitor modules")
+    finally:
+        machine.close()
+    again = gdb(replay(tape, "--policy", "full"), "info registers rip rsp", "x/3i $pc", "monitor modules")
+    told = [[line for line in text.splitlines() if re.match(r"r[is]p |=> |   0x|0x0", line)] for text in (live, again)]
+    assert told[0] == told[1] and len(told[0]) == 8 and "ntoskrnl.exe" in again
 
 
 def test_refusals(tmp_path, key_file):  # noqa: F811
