@@ -289,6 +289,13 @@ static int leave(struct target *t, uint64_t now)
 	return 0;
 }
 
+static const char *how_left(const struct target *t)
+{
+	if (t->state == TARGET_OPENING)
+		return ": it had not been met";
+	return breaks_count(&t->breaks) ? ", with breakpoints that could not be removed" : ", running, without breakpoints";
+}
+
 static int shut(struct target *t, uint64_t now)
 {
 	(void)now;
@@ -296,8 +303,7 @@ static int shut(struct target *t, uint64_t now)
 		return 0;
 	t->grave = t->be;
 	t->be = NULL;
-	log_line(LOG_LEVEL_NOTICE, "%s: target left%s", t->setup.name,
-	         breaks_count(&t->breaks) ? ", with breakpoints that could not be removed" : ", running, without breakpoints");
+	log_line(LOG_LEVEL_NOTICE, "%s: target left%s", t->setup.name, how_left(t));
 	return 0;
 }
 
