@@ -1,7 +1,7 @@
 /* backend_kd_net.c - what KDNET has that a serial line has not: sessions that begin, and packets that are datagrams. */
 #include "backends/backend_kd_parts.h"
 
-enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 300 /* a target that has something to say, says it again */,
+enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 50, LISTEN_MOST_MS = 300 /* a target that has something to say, says it again */,
        MUTE_MS = 2000 /* one that boots says so */ };
 
 /* It dials us; until then there is nothing to say, and nobody to say it to. */
@@ -15,6 +15,14 @@ int backend_kd_await(struct backend_kd *b, uint64_t now)
 	return 1;
 }
 
+/* A target that stands answers a RESEND at once. What came too soon would stop it once more when it runs. */
+static uint64_t listens(const struct backend_kd *b)
+{
+	uint64_t ms = LISTEN_MS + 4 * link_trip(b->link);
+
+	return ms < LISTEN_MOST_MS ? ms : LISTEN_MOST_MS;
+}
+
 /* As WinDbg: a RESEND for one that has something to say; after a while a break-in for one that runs. */
 int backend_kd_join(struct backend_kd *b, uint64_t now)
 {
@@ -26,7 +34,7 @@ int backend_kd_join(struct backend_kd *b, uint64_t now)
 	backend_kd_void_request(b);
 	if (b->state == BACKEND_KD_KNOCK) {
 		b->knocks = 1;
-		b->deadline = now + LISTEN_MS;
+		b->deadline = now + listens(b);
 	}
 	if (b->state == BACKEND_KD_RUN && !b->break_wanted)
 		b->deadline = now + MUTE_MS; /* or nobody would know that its breakpoints are gone */

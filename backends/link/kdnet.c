@@ -185,6 +185,7 @@ static void adopt(struct kdnet *k, struct kdnet_channel *c)
 			k->channels[i].made = 0;
 	k->up = (int)(c - k->channels);
 	k->elsewhere = false;
+	k->trip = k->heard_at - c->made_at;
 }
 
 /* The newest but those that are as new as before; NULL: no more. */
@@ -242,7 +243,7 @@ static enum kdnet_count judge(const struct kdnet *k, const struct poke *p, const
 }
 
 /* The key is a hash of our key and all of the response. 0; -EIO, and nothing is answered. */
-static int make_channel(struct kdnet *k, const struct poke *p, const struct kdnet_end *from, uint8_t version, struct span response)
+static int make_channel(struct kdnet *k, const struct poke *p, const struct kdnet_end *from, uint8_t version, struct span response, uint64_t now)
 {
 	struct kdnet_channel *c = place(k);
 	uint8_t key[KDNET_HASH];
@@ -256,18 +257,19 @@ static int make_channel(struct kdnet *k, const struct poke *p, const struct kdne
 	c->end = *from;
 	c->version = version;
 	c->seen = 0;
+	c->made_at = now;
 	memcpy(c->boot, p->boot, sizeof c->boot);
 	c->made = ++k->made;
 	return 0;
 }
 
-static void answer(struct kdnet *k, const struct opened *o, const struct poke *p, const struct kdnet_end *from)
+static void answer(struct kdnet *k, const struct opened *o, const struct poke *p, const struct kdnet_end *from, uint64_t now)
 {
 	uint8_t body[RESPONSE] = { KIND_0, KIND_RESPONSE };
 	struct span response = { body, sizeof body };
 
 	memcpy(body + POKE_NONCE, p->nonce, NONCE);
-	if (kdnet_random(body + RESPONSE_RANDOM, RANDOM) == 0 && make_channel(k, p, from, o->version, response) == 0)
+	if (kdnet_random(body + RESPONSE_RANDOM, RANDOM) == 0 && make_channel(k, p, from, o->version, response, now) == 0)
 		reply(k, from, o->version, o->sequence, response);
 	kdnet_wipe(body, sizeof body);
 }
@@ -303,7 +305,7 @@ static enum kdnet_event take_control(struct kdnet *k, const struct kdnet_end *fr
 	if (is_up(k) && same_end(from, &k->channels[k->up].end))
 		hear(k, now);
 	if (verdict == KDNET_N_ANSWERED)
-		answer(k, &o, &p, from);
+		answer(k, &o, &p, from, now);
 	return count(k, verdict);
 }
 

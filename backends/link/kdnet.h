@@ -62,11 +62,13 @@ struct kdnet_channel {
 	uint8_t version;
 	uint8_t boot[24];    /* of the poke that was answered */
 	uint64_t seen;       /* the greatest sequence that was taken */
+	uint64_t made_at;
 };
 
 struct kdnet {
 	uint64_t counts[KDNET_COUNTS];
 	uint64_t sequence; /* of what was sent last, in either channel: it only ever grows */
+	uint64_t trip;     /* of the session in use: so long, at most, takes a round trip */
 
 	/* Its own. */
 	struct kdnet_key key;

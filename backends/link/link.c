@@ -56,6 +56,13 @@ void link_wait(const struct link *lk, struct wait *w)
 			lk->ops->wait(lk, w);
 }
 
+uint64_t link_trip(const struct link *lk)
+{
+	while (lk->below)
+		lk = lk->below;
+	return lk->trip;
+}
+
 const char *link_why(const struct link *lk)
 {
 	while (lk && !lk->why)

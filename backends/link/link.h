@@ -34,6 +34,7 @@ struct link {
 	const struct link_ops *ops;
 	struct link *below;
 	uint64_t sent, received, dropped;
+	uint64_t trip;   /* ms, of KDNET: how long a round trip took when the session began */
 	const char *why; /* after an error that errno's words do not tell; of KDNET also before one */
 };
 
@@ -45,6 +46,7 @@ void link_ready(struct link *lk);                           /* of the whole stac
 void link_wait(const struct link *lk, struct wait *w);      /* of the whole stack */
 void link_prompt(struct link *lk);                          /* of the whole stack: what comes is acknowledged at once from now on. Who sends
 							     * byte by byte may hold the next until then (RFC 896); else that is 40 ms */
+uint64_t link_trip(const struct link *lk);                  /* of the whole stack */
 const char *link_why(const struct link *lk);                /* of the whole stack; NULL: errno tells it all */
 void link_destroy_stack(struct link *top);                  /* NULL is fine */
 

@@ -241,6 +241,7 @@ static int next(struct link_kdnet *l, struct buf *in, uint64_t now)
 /* What came with it goes up with the next receive. */
 static int begin(struct link_kdnet *l, struct buf *in)
 {
+	l->base.trip = l->session.trip;
 	buf_reset(&l->held, 0);
 	if (buf_put_span(&l->held, buf_span(in)) < 0)
 		l->base.dropped++;

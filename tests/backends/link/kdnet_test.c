@@ -297,8 +297,10 @@ static void the_check_was_lost(void **state)
 {
 	(void)state;
 	answered(&home);
+	now += 7;
 	(void)kt_check(&t);
 	takes(KDNET_BEGAN, KDNET_N_BODIES, &home, kt_data(&t, span_of("a packet")));
+	assert_int_equal(k.trip, 7);
 	assert_true(span_is(buf_span(&body), "a packet"));
 }
 
