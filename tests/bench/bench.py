@@ -1,7 +1,7 @@
 """bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
 
 Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
-    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced,kd] [--rounds N]
+    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced,kd,kdnet] [--rounds N]
 KDGATE_BEFORE names another kdgate, of an earlier commit, that is measured beside this one in the same run.
 """
 import argparse
@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT / "tests" / "sim"), str(ROOT / "tests" / "e2e")]
 
 import kd_cost  # noqa: E402
 import kd_host  # noqa: E402
+import kdnet_cost  # noqa: E402
 import paced  # noqa: E402
 import rsp_client  # noqa: E402
 import stub as stub_module  # noqa: E402
@@ -344,8 +345,41 @@ def bench_kd(setting, figures, args):
     table(["kd, read", "bytes on the wire", "seconds", "share"], [["least", str(ideal), best, 1.0], ["kdgate", str(carried), took, best / took]])
 
 
+def bench_kdnet(setting, figures, args):
+    kd_host.build()
+    size, each = 1 << (15 if args.quick else 20), 1 << 12
+    rows = []
+    for delay in (None, 0, 500):
+        way = {None: "loopback", 0: "and a relay", 500: "and 1 ms there and back"}[delay]
+        rate, requests = kdnet_cost.speed(delay, size >> (delay == 500) * 2, each)
+        figures.add("kdnet.read", rate, way=way, requests=round(requests))
+        rows.append([way, f"{rate:.2f}", f"{requests:.0f}"])
+    print("A Windows-like kernel over KDNET, read without the cache\n")
+    table(["kdnet, read", "MiB/s", "requests/s"], rows)
+    rows = []
+    for what, times in kdnet_cost.reactions(size, each).items():
+        figures.add("kdnet.reaction", kdnet_cost.p50(times), what=what, p90=round(kdnet_cost.p90(times), 1), n=len(times))
+        rows.append([what, f"{kdnet_cost.p50(times):.0f}", f"{kdnet_cost.p90(times):.0f}", *(str(d.get(what, "-")) for d in (kdnet_cost.GOALS, kdnet_cost.WINDBG))])
+    print("From a datagram's arrival to what is said to it, us over loopback\n")
+    table(["kdnet, us", "p50", "p90", "goal", "WinDbg"], rows)
+    rows = []
+    for what, before in (("a target that runs", None), ("one that stands", kdnet_cost.stop_it)):
+        for delay in (0, 500):
+            took = kdnet_cost.attach(delay, before)
+            figures.add("kdnet.attach", took, what=what, delay_us=delay)
+            rows.append([f"{what}, {2 * delay} us away", f"{took:.2f}"])
+    table(["kdnet, answer to its poke until its state", "ms"], rows)
+    rows = []
+    for what, (datagrams, requests) in zip(("a stop until the client is told", "a stop until gdb shows it"), kdnet_cost.to_a_prompt()):
+        figures.add("kdnet.stop", datagrams, what=what, requests=requests)
+        rows.append([what, str(datagrams), str(requests)])
+    rows.append(["WinDbg: a stop until its prompt", str(kdnet_cost.WINDBG["datagrams to a prompt"]), str(kdnet_cost.WINDBG["requests to a prompt"])])
+    table(["kdnet, stop", "datagrams", "requests"], rows)
+
+
 BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, ""),
-           "paced": (bench_paced, "socat gdb qemu-system-x86_64"), "kd": (bench_kd, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc")}
+           "paced": (bench_paced, "socat gdb qemu-system-x86_64"), "kd": (bench_kd, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc"),
+           "kdnet": (bench_kdnet, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc")}
 
 
 def main():
@@ -357,7 +391,7 @@ def main():
     args = p.parse_args()
     if not os.path.exists(KDGATE):
         raise SystemExit(f"bench: {KDGATE} is not built")
-    stub_module.build("sim/stub", "bench/rtt")
+    stub_module.build("sim/stub", "bench/rtt", "bench/udp_way")
     figures = Figures(args.out)
     for name in args.only.split(","):
         bench, needs = BENCHES[name]
