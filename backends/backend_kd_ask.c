@@ -143,6 +143,10 @@ int backend_kd_late(struct backend_kd *b, uint64_t now)
 {
 	if (!b->asking || now < b->answer_by)
 		return 0;
+	if (kd_wire_rests(&b->wire)) {
+		b->answer_by = now + patience(b);
+		return 0;
+	}
 	if (goes_surely(b))
 		return 0;
 	if (++b->asks >= BACKEND_KD_ASKS) {

@@ -73,7 +73,7 @@ void kd_wire_restart(struct kd_wire *w)
 
 static void forget(struct kd_wire *w)
 {
-	w->busy = w->due = false;
+	w->busy = w->due = w->rests = false;
 	w->retry_at = NEVER;
 }
 
@@ -259,16 +259,19 @@ static int on_ack(struct kd_wire *w, uint64_t now)
 	return KD_WIRE_ACKED;
 }
 
-/* To a packet that comes while they wait for an ACK, targets answer so, and take the second copy. */
+/* To a packet that comes while they wait for an ACK, targets answer so when they have its header, and take the second copy. What is
+ * payload is not skipped: where it looks like packets, each of those is asked for again, in every copy, until the line is silent. */
 static int on_resend(struct kd_wire *w, uint64_t now)
 {
-	(void)now;
 	w->asked++;
-	if (!w->busy || w->due)
+	if (!w->busy || w->due || w->rests)
 		return KD_WIRE_MOVED;
 	if (++w->asked_now > w->rounds)
 		return broken(w, -EPROTO, "it asks for the same packet again and again");
-	w->due = true;
+	w->rests = rules[w->dialect].stream && w->asked_now > KD_WIRE_AT_ONCE;
+	w->due = !w->rests;
+	if (w->rests)
+		w->retry_at = now + KD_WIRE_REST_MS;
 	return KD_WIRE_MOVED;
 }
 
@@ -442,7 +445,7 @@ static int put_packet(struct kd_wire *w, struct buf *frame, uint64_t now)
 
 	if (!w->due || rc)
 		return rc;
-	w->due = false;
+	w->due = w->rests = false;
 	w->resent += w->sent > 0;
 	w->sent++;
 	w->sent_at = now;
@@ -476,6 +479,11 @@ int kd_wire_send(struct kd_wire *w, enum kd_type type, struct span head, struct 
 bool kd_wire_idle(const struct kd_wire *w)
 {
 	return !w->busy;
+}
+
+bool kd_wire_rests(const struct kd_wire *w)
+{
+	return w->rests;
 }
 
 void kd_wire_answered(struct kd_wire *w)

@@ -30,7 +30,9 @@ enum kd_wire_event {
 enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_NET_TRIES = 7, KD_WIRE_LEAST_MS = 50, KD_WIRE_BADS = 24 /* damaged packets, with no good one between */,
        KD_WIRE_RESETS = 24 /* of the peer's, with nothing taken between, either way */,
        KD_WIRE_FRAME_MS = 1000, KD_WIRE_BYTE_MS = 2, /* a packet may take that long to come, and so much more for each of its bytes */
-       KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */ };
+       KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */,
+       KD_WIRE_AT_ONCE = 4 /* so often a packet goes again on a stream as soon as it is asked for, then after a rest */,
+       KD_WIRE_REST_MS = 1500 /* longer than a target waits for a byte */ };
 
 struct kd_wire {
 	enum kd_dialect dialect;
@@ -68,6 +70,7 @@ struct kd_wire {
 	enum kd_type type;   /* of our packet */
 	bool busy;           /* there is one */
 	bool due;            /* it has to go, first or again */
+	bool rests;          /* it goes again at .retry_at, and not before */
 	unsigned sent, waited, asked_now;
 	uint64_t sent_at, retry_at; /* retry_at: NEVER: it has not gone */
 	bool timed;          /* a round trip was measured: .trip8, in eighths of a ms, of the last few */
@@ -94,6 +97,7 @@ int kd_wire_next(struct kd_wire *w, struct buf *frame, uint64_t now) MUST_USE;
 /* One data packet at a time, head and data one after the other, copied. 0; -EBUSY not kd_wire_idle; -EMSGSIZE. */
 int kd_wire_send(struct kd_wire *w, enum kd_type type, struct span head, struct span data) MUST_USE;
 bool kd_wire_idle(const struct kd_wire *w); /* no data packet is out or waits to go */
+bool kd_wire_rests(const struct kd_wire *w); /* our packet goes again, but not yet; no answer is due */
 void kd_wire_answered(struct kd_wire *w);   /* the answer to our packet has come: it was taken, though its ACK was lost */
 
 void kd_wire_break_in(struct kd_wire *w); /* the byte is due; once, however often called before it goes */

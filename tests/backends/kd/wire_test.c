@@ -239,7 +239,13 @@ SCRIPT(many_resends_at_once_are_one, KD_WIRE_COM,
 
 SCRIPT(com_resend_without_end, KD_WIRE_COM,
 	"s read", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "> D2.80800000.read",
-	"< N", "> D2.80800000.read", "< N", "> D2.80800000.read", "< N", "= proto", ">", "s more", "> D2.80800001.more")
+	"< N", "> D2.80800000.read", "< N", ">", "t 1500", "> D2.80800000.read", "< N", "= proto", ">", "s more", "> D2.80800001.more")
+
+/* An ACK was lost: the target takes the header for it, and what stands in the payload for packets. */
+SCRIPT(what_a_target_picks_out_of_a_payload_ends_when_the_line_is_silent, KD_WIRE_COM,
+	"< D7.80800000.stop", "= data:stop", "> A80800000", "s 0000iiii", "> D2.80800000.0000iiii", "< N", "> D2.80800000.0000iiii", "< N",
+	"> D2.80800000.0000iiii", "< N", "> D2.80800000.0000iiii", "< N", "> D2.80800000.0000iiii", "< N N", "t 1000", "< N N N", "=", ">", "t 499", ">", "t 1", "=",
+	"> D2.80800000.0000iiii", "< A80800000", "= acked", "t 5000", "=", ">", "s read", "> D2.80800001.read", "< N", "> D2.80800001.read")
 
 SCRIPT(damaged_so_resend, KD_WIRE_COM,
 	"< !D3.80800800.text", "=", "> N", "< D3.80800800.text", "= data:text", "> A80800000", "< !D3.80800001.a !D3.80800001.b",
@@ -781,7 +787,7 @@ int main(void)
 		TEST(com_sums_alike_are_not_texts_alike), TEST(data_while_an_ack_is_awaited), TEST(the_answer_came_and_its_ack_did_not),
 		TEST(answered_takes_nothing_that_has_not_gone), TEST(ack_of_another_packet), TEST(no_ack_so_again_with_the_same_id),
 		TEST(not_for_ever), TEST(resend_is_the_same_packet), TEST(many_resends_at_once_are_one), TEST(com_resend_without_end),
-		TEST(damaged_so_resend), TEST(a_byte_was_lost), TEST(half_a_packet_does_not_stand_for_ever),
+		TEST(what_a_target_picks_out_of_a_payload_ends_when_the_line_is_silent), TEST(damaged_so_resend), TEST(a_byte_was_lost), TEST(half_a_packet_does_not_stand_for_ever),
 		TEST(what_is_just_coming_may_be_the_ack), TEST(half_a_packet_is_no_ack), TEST(com_our_reset), TEST(com_our_reset_crossed_the_first_packet),
 		TEST(reset_without_end),
 		TEST(com_the_answer_to_our_reset_was_lost), TEST(com_a_reset_nobody_hears_changes_nothing), TEST(com_reset_unasked),
