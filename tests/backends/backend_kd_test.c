@@ -933,6 +933,16 @@ static void an_answer_that_must_not_be_asked_for_again(void **state)
 	says_ok("Z0,fffff80000000800,1");
 }
 
+/* The wire lets it rest before the last copy, for longer than one that was just met has for its first answer: that is no RESET's to mend. */
+static void a_request_is_asked_for_again_and_again(void **state)
+{
+	(void)state;
+	peer.fussy = true;
+	assert_int_equal(within(10000), -EPROTO);
+	has(be->ops->why(be), "again and again");
+	assert_string_equal(asked(), "^");
+}
+
 static void nobody_acknowledges(void **state)
 {
 	(void)state;
@@ -1400,8 +1410,8 @@ int main(void)
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
 		TEST(the_others_run_while_one_steps), TEST(loads), TEST(a_command_string), TEST(prints), TEST(prompts), TEST(a_prompt_beside_a_request),
 		TEST(files), TEST(a_bugcheck), TEST(nobodys_packets), TEST(hostile_processors), TEST(an_answer_is_lost), TEST(no_answer_comes),
-		TEST(an_answer_that_must_not_be_asked_for_again), TEST(nobody_acknowledges), TEST(the_resume_is_not_acknowledged), TEST(an_early_stop),
-		TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
+		TEST(an_answer_that_must_not_be_asked_for_again), TEST(a_request_is_asked_for_again_and_again), TEST(nobody_acknowledges),
+		TEST(the_resume_is_not_acknowledged), TEST(an_early_stop), TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
 		TEST(libraries_without_end), TEST(a_bad_library), TEST(no_libraries), TEST(libraries_are_cut), TEST(monitor_commands),
 		TEST(lldb_reads_libraries), TEST(lldb_asks_where_its_program_is), TEST(lldb_asks_where_memory_is),
 		TEST(monitor_bugcheck), TEST(the_data_block), TEST(monitor_reboot), TEST(threads), TEST(leaves), TEST(leaves_where_another_stopped), TEST(leaves_the_silent),

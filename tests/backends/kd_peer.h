@@ -35,6 +35,7 @@ struct kd_peer {
 	uint64_t kern_base, module_list, data_list;
 	bool silent;             /* hears nothing */
 	bool mute;               /* takes requests, and never answers */
+	bool fussy;              /* asks for every packet again, and takes none */
 	unsigned mute_api;       /* to this one alone it says nothing */
 	bool deaf;               /* does not stop for a break-in */
 	bool executes;           /* walks along PEER_PATH */
@@ -617,9 +618,10 @@ static inline void kd_peer_on_control(struct kd_peer *p, unsigned type, uint32_t
 
 static inline void kd_peer_on_data(struct kd_peer *p, unsigned type, uint32_t id, struct span s)
 {
-	if (p->sent) {
+	if (p->sent || p->fussy) {
 		kd_peer_control(p, KD_TYPE_RESEND, 0);
-		kd_peer_taken(p);
+		if (p->sent)
+			kd_peer_taken(p);
 		return;
 	}
 	kd_peer_control(p, KD_TYPE_ACKNOWLEDGE, id);
