@@ -1,7 +1,7 @@
 """bench.py - what kdgate costs, always against the direct connection and against socat in the same run.
 
 Prints tables for people and writes one line of JSON for each figure. It asserts nothing about speed.
-    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced,kd,kdnet] [--rounds N]
+    bench.py [--out build/bench.json] [--quick] [--only rtt,confined,dump,instructions,idle,paced,kd,kdnet,usb] [--rounds N]
 KDGATE_BEFORE names another kdgate, of an earlier commit, that is measured beside this one in the same run.
 """
 import argparse
@@ -25,6 +25,7 @@ import kdnet_cost  # noqa: E402
 import paced  # noqa: E402
 import rsp_client  # noqa: E402
 import stub as stub_module  # noqa: E402
+import usb_cost  # noqa: E402
 from gate import free_port, until  # noqa: E402
 
 KDGATE = os.environ.get("KDGATE", str(ROOT / "build" / "kdgate"))
@@ -347,7 +348,7 @@ def bench_kd(setting, figures, args):
 
 def bench_kdnet(setting, figures, args):
     kd_host.build()
-    size, each = 1 << (15 if args.quick else 20), 1 << 12
+    size, each = 1 << (17 if args.quick else 20), 1 << 14
     rows = []
     for delay in (None, 0, 500):
         way = {None: "loopback", 0: "and a relay", 500: "and 1 ms there and back"}[delay]
@@ -377,9 +378,24 @@ def bench_kdnet(setting, figures, args):
     table(["kdnet, stop", "datagrams", "requests"], rows)
 
 
+def bench_usb(setting, figures, args):
+    count, b = (20 if args.quick else 200), usb_cost.Bench()
+    try:
+        (loop, loop_trips), (took, trips), way_in = b.loop(count), b.kdgate(count), b.way_in(count)
+    finally:
+        b.close()
+    own = took - way_in
+    for what, value, base in (("us", own, loop), ("us_with_way_in", took, loop), ("trips", trips, loop_trips)):
+        figures.add(f"usb.{what}", value, bytes=usb_cost.SIZE, to_loop=round(value / base, 3))
+    print(f"A read of {usb_cost.SIZE} bytes from a stub behind a USB debug device, {count} times, in a machine whose clock counts instructions\n")
+    table(["usb", "p50 us", "round trips", "x loop"], [["libusb's plain calls", loop, loop_trips, 1.0], ["kdgate", own, trips, own / loop],
+                                                       ["kdgate, with a debugger's connection to it", took, trips, took / loop]])
+
+
 BENCHES = {"rtt": (bench_rtt, "socat"), "confined": (bench_confined, ""), "dump": (bench_dump, "socat gdb qemu-system-x86_64"), "instructions": (bench_instructions, "valgrind"), "idle": (bench_idle, ""),
            "paced": (bench_paced, "socat gdb qemu-system-x86_64"), "kd": (bench_kd, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc"),
-           "kdnet": (bench_kdnet, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc")}
+           "kdnet": (bench_kdnet, "gdb x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc"),
+           "usb": (bench_usb, "qemu-system-x86_64")}
 
 
 def main():

@@ -2,7 +2,7 @@
 ifndef SIM
 BUILD ?= build
 CC    ?= cc
-SIM    = $(BUILD)/tests/sim/stub $(BUILD)/tests/sim/flood $(BUILD)/tests/sim/attacker $(BUILD)/tests/bench/rtt
+SIM    = $(BUILD)/tests/sim/stub $(BUILD)/tests/sim/flood $(BUILD)/tests/sim/attacker $(BUILD)/tests/bench/rtt $(BUILD)/tests/bench/udp_way
 SIMFLAGS = -std=c17 -D_GNU_SOURCE -I. -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
            -Wpointer-arith -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wswitch-enum -Werror
 SIMWIRE  = tests/sim/wire.c tests/sim/wire.h
@@ -13,6 +13,7 @@ $(BUILD)/tests/sim/stub: $(addprefix tests/sim/,stub.c answers.c profiles.c mach
 $(BUILD)/tests/sim/flood: tests/sim/flood.c tests/sim/catalogue.c tests/sim/catalogue.h $(SIMWIRE)
 $(BUILD)/tests/sim/attacker: tests/sim/attacker.c
 $(BUILD)/tests/bench/rtt: tests/bench/rtt.c $(SIMWIRE)
+$(BUILD)/tests/bench/udp_way: tests/bench/udp_way.c
 $(SIM):
 	@mkdir -p $(@D)
 	$(CC) $(SIMFLAGS) $(filter %.c,$^) -o $@
