@@ -16,9 +16,10 @@ import kd_cost  # noqa: E402
 KDGATE = os.environ.get("KDGATE", str(HERE.parents[1] / "build" / "kdgate"))
 WANTED = {"rtt": {"rtt.p50_us", "rtt.p99_us", "rtt.mb_s", "rtt.added_us"}, "confined": {"confined.p50_us"}, "dump": {"dump.seconds"}, "instructions": {"instructions.per_packet"},
           "idle": {"idle.rss_before_kib", "idle.rss_kib", "idle.rss_each_kib", "idle.cpu_seconds"},
-          "paced": {"paced.bytes"}, "kd": {"kd.requests", "kd.line"}}
+          "paced": {"paced.bytes"}, "kd": {"kd.requests", "kd.line"}, "kdnet": {"kdnet.read", "kdnet.reaction", "kdnet.attach", "kdnet.stop"}}
 NEEDS = {"rtt": ["socat"], "confined": [], "dump": ["socat", "gdb", "qemu-system-x86_64"], "instructions": ["valgrind"], "idle": [],
-         "paced": ["socat", "gdb", "qemu-system-x86_64"], "kd": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"]}
+         "paced": ["socat", "gdb", "qemu-system-x86_64"], "kd": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"],
+         "kdnet": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"]}
 
 
 @pytest.mark.skipif(KDGATE == "none", reason="KDGATE=none")
@@ -50,4 +51,9 @@ def counts_kd(lines):
     assert next(line["wire_use"] for line in lines if line["figure"] == "kd.line") >= 0.95
 
 
-COUNTS = {"paced": counts_paced, "kd": counts_kd}
+def counts_kdnet(lines):
+    asked = {line["what"]: line["requests"] for line in lines if line["figure"] == "kdnet.stop"}
+    assert asked == {"a stop until the client is told": kd_cost.GOALS["stop"], "a stop until gdb shows it": 3}
+
+
+COUNTS = {"paced": counts_paced, "kd": counts_kd, "kdnet": counts_kdnet}
