@@ -1,7 +1,8 @@
 """kd_fault_test.py - a whole session over KD, and one packet of it dropped, doubled, damaged, held back, cut or of a wrong length: for every
 packet of both ways. What the debugger sees is what it sees without that, the target runs on with nothing in it, and kdgate serves the next one.
 
-In a short run each packet meets one of these, in turn; with KDGATE_LONG=1 all of them. Sessions wait most of the time: several go on at once.
+In a short run each packet meets one of these, in turn; with KDGATE_LONG=1 all of them, and of other targets too. Sessions wait most of the
+time: several go on at once.
 """
 import collections
 import concurrent.futures
@@ -29,6 +30,7 @@ AT_ONCE = 8
 TARGET_MS, STALL_S, PATIENCE_S = 150, 1.3, 30    # kdgate sends again after a second
 FEW = 6     # packets of a row of equal requests that are tried in a short run
 WAYS = ("host", "target")     # to whom a packet goes
+KINDS = {"windows": {}, "i386": {"arch": "i386"}, "reactos": {"profile": "reactos", "without": ["lossy-breakin"]}}
 pytestmark = [pytest.mark.gated, pytest.mark.seconds(900 if LONG else 60),
               pytest.mark.skipif(not shutil.which("x86_64-w64-mingw32-gcc"), reason="mingw-w64 is not installed")]
 
@@ -140,7 +142,8 @@ def session(b, d):
     seen = [("attached", d.first.signal, d.first.reg(pc), d.first.thread), ("version", d.monitor("version").split("\n")[0])]
     stack, registers = d.reg(d.sp), bytes.fromhex(d.ask("g").replace("x", "0"))
     seen += [("registers", len(registers), hex(stack)), ("code", d.memory(site, 64).hex())]
-    seen += [("breakpoint", d.plant(site)), ("hit", tuple((stop := d.go()).fields), stop.signal, stop.reg(pc)), ("hidden", d.memory(site, 64).hex())]
+    seen += [("breakpoint", d.plant(site)), ("hit", tuple((stop := d.go()).fields), stop.signal, stop.reg(pc))]
+    seen += [("hidden", d.memory(site, 64).hex())]
     seen += [("lifted", d.lift(site)), ("stepped", (stop := d.go("s:1")).signal, stop.reg(pc), tuple(stop.fields))]
     seen += [("again", d.plant(site)), ("hit again", (stop := d.go()).signal, stop.reg(pc)), ("lifted again", d.lift(site))]
     d.run()
@@ -158,7 +161,7 @@ def well(b):
     """It runs with nothing in it; and so another debugger finds it, and leaves it."""
     until(lambda: (b.status("stopped"), b.status("breakpoints")) == ("0", "0"), "the target to run, without breakpoints")
     d = b.debugger(timeout=PATIENCE_S)
-    base, (at, code) = int(b.status("base"), 16), traps.text_of("amd64")
+    base, (at, code) = int(b.status("base"), 16), traps.text_of(b.arch)
     assert d.first.signal in (2, 5) and b"".join(d.memory(base + at + i, min(1024, len(code) - i)) for i in range(0, len(code), 1024)) == code
     d.run()
     assert d.interrupt().signal == 2
@@ -167,9 +170,9 @@ def well(b):
     assert b.gate.process.poll() is None
 
 
-def run(fault=None):
+def run(kind, fault=None):
     """What was seen, and the packets of each way; with a target and a kdgate of its own."""
-    b = traps.Bench(timeout_ms=TARGET_MS)
+    b = traps.Bench(timeout_ms=TARGET_MS, **KINDS[kind])
     line = Line(b.target, fault)
     try:
         b.gate.target = f"kd+unix:{line.path}"
@@ -195,10 +198,10 @@ def run(fault=None):
 Result = collections.namedtuple("Result", "fault problem seconds happened")
 
 
-def one(fault, wanted):
+def one(kind, fault, wanted):
     began, happened = time.monotonic(), None
     try:
-        seen, _, happened = run(fault)
+        seen, _, happened = run(kind, fault)
         problem = [(got, due) for got, due in zip(seen, wanted, strict=True) if got != due] or None
     except Exception:
         problem = traceback.format_exc(limit=-3)
@@ -221,20 +224,20 @@ def tried(name, packets):
         yield from ((way, n) for n in (range(1, len(packets[way]) + 1) if LONG else short(packets[way])[turn::len(FAULTS)]))
 
 
-@pytest.fixture(scope="module")
-def whole():
+@pytest.fixture(scope="module", params=KINDS if LONG else ["windows"])
+def whole(request):
     """A session without a fault; another one is the same."""
     kd.build()
-    seen, packets, _ = run()
-    assert run()[0] == seen
-    return seen, packets
+    seen, packets, _ = run(request.param)
+    assert run(request.param)[0] == seen
+    return request.param, seen, packets
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_one_packet_is(name, whole):
-    seen, packets = whole
+    kind, seen, packets = whole
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(lambda where: one((name, *where), seen), tried(name, packets)))
+        results = list(pool.map(lambda where: one(kind, (name, *where), seen), tried(name, packets)))
     for r in sorted(results, key=lambda r: -r.seconds)[:8]:
         print(f"{r.seconds:5.1f} s {r.fault} {r.happened and r.happened[:24].hex()}")
     bad = [r for r in results if r.problem]
