@@ -1,5 +1,5 @@
-"""kd_fault_test.py - a whole session over KD, and one packet of it dropped, doubled, damaged, held back, cut or of a wrong length: for every
-packet of both ways. What the debugger sees is what it sees without that, the target runs on with nothing in it, and kdgate serves the next one.
+"""kd_fault_test.py - a whole session over KD, and one packet of it dropped, doubled, damaged, held back, cut or of a wrong length: for each
+packet of both ways. What the debugger sees is what it sees without that, the target runs on with nothing in it, and kdgate serves the next.
 
 In a short run each packet meets one of these, in turn; with KDGATE_LONG=1 all of them, and of other targets too. Sessions wait most of the
 time: several go on at once.
@@ -162,7 +162,8 @@ def well(b):
     until(lambda: (b.status("stopped"), b.status("breakpoints")) == ("0", "0"), "the target to run, without breakpoints")
     d = b.debugger(timeout=PATIENCE_S)
     base, (at, code) = int(b.status("base"), 16), traps.text_of(b.arch)
-    assert d.first.signal in (2, 5) and b"".join(d.memory(base + at + i, min(1024, len(code) - i)) for i in range(0, len(code), 1024)) == code
+    assert d.first.signal in (2, 5)
+    assert b"".join(d.memory(base + at + i, min(1024, len(code) - i)) for i in range(0, len(code), 1024)) == code
     d.run()
     assert d.interrupt().signal == 2
     d.detach()
