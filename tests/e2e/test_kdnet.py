@@ -184,6 +184,25 @@ def test_another_one_with_the_same_key_waits(machine):
     m.free()
 
 
+def test_its_port_changes_while_it_runs(machine):
+    """Nobody but it knows whether it booted: it is looked at, and let run."""
+    m = machine()
+    with m.gdb() as g:
+        g.ask("break KdSimPrint")
+        g.start("continue")
+        m.until(stopped=0, breakpoints=1)
+        m.net("rebind")
+        gate_module.until(lambda: m.net()["sessions"] == 2, "it to be met at its other port", 30)
+        stops = len(m.target.log(r"(?m)^\S+ T state "))
+        gate_module.until(lambda: len(m.target.log(r"(?m)^\S+ T state ")) > stops, "it to be looked at")
+        m.until(stopped=0, breakpoints=1)
+        assert "received signal" not in g.text
+        m.do("print")
+        g.hear(r"Breakpoint 1, KdSimPrint")
+        g.leave()
+    m.free()
+
+
 def test_two_targets_at_one_port(tmp_path):
     lab = kdnet.Lab({"one": kdnet.KEYS[0], "two": kdnet.KEYS[1]}).start()
     machines = {name: lab.boot(key) for name, key in lab.keys.items()}
