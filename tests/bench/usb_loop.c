@@ -2,17 +2,17 @@
  *
  *     usb_loop ADDRESS LENGTH COUNT
  *
- * Prints "NS ns a read, ROUNDS round trips". */
+ * Prints the median of what a read took: "2500 us". */
 #include <libusb-1.0/libusb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { VENDOR = 0x1d6b, PRODUCT = 0x0010, OUT = 0x01, IN = 0x82, MS = 2000, SIZE = 16384, SUM = 3 };
+enum { VENDOR = 0x1d6b, PRODUCT = 0x0010, MS = 2000, SIZE = 16384, SUM = 3 };
 
 static libusb_device_handle *device;
-static unsigned long rounds;
+static unsigned char in, out;
 
 static void die(const char *what, int rc)
 {
@@ -28,10 +28,30 @@ static unsigned long long now_ns(void)
 	return (unsigned long long)t.tv_sec * 1000000000ULL + (unsigned long long)t.tv_nsec;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	unsigned long long x = *(const unsigned long long *)a, y = *(const unsigned long long *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int find_endpoints(void)
+{
+	struct libusb_config_descriptor *c;
+	int rc = libusb_get_active_config_descriptor(libusb_get_device(device), &c);
+
+	for (int i = 0; rc == 0 && i < c->interface->altsetting->bNumEndpoints; i++)
+		*(c->interface->altsetting->endpoint[i].bEndpointAddress & LIBUSB_ENDPOINT_IN ? &in : &out) =
+			c->interface->altsetting->endpoint[i].bEndpointAddress;
+	if (rc == 0)
+		libusb_free_config_descriptor(c);
+	return rc;
+}
+
 static void say(const char *text)
 {
 	unsigned char bytes[64];
-	int n = snprintf((char *)bytes, sizeof bytes, "%s", text), sent, rc = libusb_bulk_transfer(device, OUT, bytes, n, &sent, MS);
+	int n = snprintf((char *)bytes, sizeof bytes, "%s", text), sent, rc = libusb_bulk_transfer(device, out, bytes, n, &sent, MS);
 
 	if (rc < 0)
 		die("send", rc);
@@ -44,13 +64,12 @@ static int hear(unsigned char *bytes)
 	unsigned char *hash = NULL;
 
 	while (!hash || bytes + got < hash + SUM) {
-		rc = libusb_bulk_transfer(device, IN, bytes + got, SIZE - got, &n, MS);
+		rc = libusb_bulk_transfer(device, in, bytes + got, SIZE - got, &n, MS);
 		if (rc < 0)
 			die("receive", rc);
 		got += n;
 		hash = memchr(bytes, '#', (size_t)got);
 	}
-	rounds++;
 	return got;
 }
 
@@ -70,23 +89,30 @@ int main(int argc, char **argv)
 {
 	static unsigned char answer[SIZE];
 	char packet[48];
-	unsigned long long began;
+	unsigned long long *took, began;
 	int count = argc == 4 ? atoi(argv[3]) : 0, rc = libusb_init(NULL);
 
 	if (count <= 0 || rc < 0)
 		die("usage: usb_loop ADDRESS LENGTH COUNT", rc);
 	device = libusb_open_device_with_vid_pid(NULL, VENDOR, PRODUCT);
 	rc = device ? libusb_claim_interface(device, 0) : LIBUSB_ERROR_NO_DEVICE;
+	rc = rc < 0 ? rc : find_endpoints();
 	if (rc < 0)
 		die("device", rc);
 	ask("QStartNoAckMode", answer);
 	say("+");
 	snprintf(packet, sizeof packet, "m%s,%s", argv[1], argv[2]);
-	rounds = 0;
-	began = now_ns();
-	for (int i = 0; i < count; i++)
+	took = calloc((size_t)count, sizeof *took);
+	for (int i = 0; took && i < count; i++) {
+		began = now_ns();
 		ask(packet, answer);
-	printf("%llu ns a read, %lu round trips\n", (now_ns() - began) / (unsigned long long)count, rounds);
+		took[i] = now_ns() - began;
+	}
+	if (!took)
+		die("memory", LIBUSB_ERROR_NO_MEM);
+	qsort(took, (size_t)count, sizeof *took, by_value);
+	printf("%llu us\n", took[count / 2] / 1000);
+	free(took);
 	libusb_close(device);
 	libusb_exit(NULL);
 	return 0;

@@ -30,7 +30,7 @@ $(USB):
 	@mkdir -p $(@D)
 	$(CC) $(SIMFLAGS) $(filter %.c,$^) -lusb-1.0 -o $@
 
-usb: $(USB) kdtarget
+usb: $(USB) $(BUILD)/tests/sim/stub $(BUILD)/tests/bench/rtt kdtarget
 
 .PHONY: sim usb
 endif

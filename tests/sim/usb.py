@@ -22,13 +22,14 @@ import usb_build  # noqa: E402
 ROOT = kernel.HERE.parents[1]
 BUILD = ROOT / "build"
 SIM = BUILD / "tests" / "sim"
-GADGET, DEBUGGEE, KDTARGET, LOOP = SIM / "gadget", SIM / "debuggee", SIM / "kdtarget" / "kdtarget", BUILD / "tests" / "bench" / "usb_loop"
+GADGET, DEBUGGEE, KDTARGET = SIM / "gadget", SIM / "debuggee", SIM / "kdtarget" / "kdtarget"
+BENCH = BUILD / "tests" / "bench"
 KDGATE = os.environ.get("KDGATE", str(BUILD / "kdgate"))
 KERNEL, DRIVER = "ntoskrnl.exe", "kddriver.sys"
 CMDLINE = "console=ttyS0 quiet nokaslr panic=-1 mitigations=off tsc=reliable"
 SHELL, GATES = 9, (1234, 1235, 1236)   # ports in the guest
 HERE, HOST = "10.0.2.15", "10.0.2.2"   # the guest's address, and from where its forwarded ports are dialled
-LINUX, NETCHIP = (0x1d6b, 0x0010), (0x0525, 0x127a)
+LINUX, SERIAL = (0x1d6b, 0x0010), (0x1d6b, 0x0104)
 RSP, KD = 1, 0                         # protocols of the debug class
 
 
@@ -44,7 +45,8 @@ def libraries(program):
 
 def programs():
     """Name in the guest -> file. Libraries keep their names, and so does the loader."""
-    own = {"kdgate": KDGATE, "gdbserver": "/usr/bin/gdbserver", "gadget": GADGET, "debuggee": DEBUGGEE, "kdtarget": KDTARGET, "usb-loop": LOOP}
+    own = {"kdgate": KDGATE, "gdbserver": "/usr/bin/gdbserver", "gadget": GADGET, "debuggee": DEBUGGEE, "kdtarget": KDTARGET,
+           "stub": SIM / "stub", "usb_loop": BENCH / "usb_loop", "rtt": BENCH / "rtt"}
     files = {f"bin/{name}": pathlib.Path(path) for name, path in own.items()} | {"bin/busybox": pathlib.Path(kernel.BUSYBOX)}
     for path in own.values():
         files |= {name.lstrip("/"): pathlib.Path(name) for name in libraries(path)}
@@ -62,10 +64,12 @@ def initrd():
 
 
 class Usb(kernel.Kernel):
-    """One virtual machine. .ports: port in the guest -> port here."""
+    """One virtual machine. .ports: port in the guest -> port here. counted=True: its time is the number of instructions it has executed, so
+    that what is measured in it does not depend on what else is going on here."""
 
-    def __init__(self, extra=""):
+    def __init__(self, extra="", counted=False):
         super().__init__(cpus=1, extra=extra)
+        self.counted = ["-icount", "shift=1,sleep=off"] * counted
         self.adapter, self.ports = self.dir / "adapter.sock", {}
 
     def command(self):
@@ -76,7 +80,7 @@ class Usb(kernel.Kernel):
                 "-netdev", f"user,id=net,restrict=on,{forward}", "-device", "e1000,netdev=net,romfile=",
                 "-device", "piix3-usb-uhci,id=uhci", "-chardev", f"socket,id=adapter,path={self.adapter},server=on,wait=off",
                 "-device", "usb-serial,bus=uhci.0,chardev=adapter",
-                "-qmp", f"unix:{self.dir / 'qmp.sock'},server=on,wait=off"]
+                "-qmp", f"unix:{self.dir / 'qmp.sock'},server=on,wait=off", *self.counted]
 
     def start(self):
         (self.dir / "initrd").write_bytes(initrd())
@@ -120,16 +124,23 @@ class Usb(kernel.Kernel):
         """Until a script prints something."""
         self.wait_for(lambda: self.sh(script).strip(), what, seconds)
 
-    def gadget(self, which, protocol, target, ids=LINUX, serial="0001"):
-        """A USB device with a target behind it; which: 0 or 1, of the two that can be there. It is not plugged yet."""
-        vid, pid = ids
-        place = f"/sys/kernel/config/usb_gadget/g{which}"
-        self.sh(f"""mkdir {place} && cd {place} && mkdir strings/0x409 configs/c.1 functions/ffs.d{which} /run/ffs{which}
+    def device(self, which, function, ids, serial):
+        """A USB device that is not plugged yet; which: 0 to 2, of those that can be there."""
+        place, (vid, pid) = f"/sys/kernel/config/usb_gadget/g{which}", ids
+        self.sh(f"""mkdir {place} && cd {place} && mkdir strings/0x409 configs/c.1 functions/{function}
             echo {vid:#06x} >idVendor; echo {pid:#06x} >idProduct; echo {serial} >strings/0x409/serialnumber
-            echo 'Debug Target {which}' >strings/0x409/product; ln -s functions/ffs.d{which} configs/c.1/
-            mount -t functionfs d{which} /run/ffs{which}""")
+            echo 'Debug Target {which}' >strings/0x409/product; ln -s functions/{function} configs/c.1/""")
+
+    def gadget(self, which, protocol, target, ids=LINUX, serial="0001"):
+        """A debug device with a target behind it."""
+        self.device(which, f"ffs.d{which}", ids, serial)
+        self.sh(f"mkdir /run/ffs{which}; mount -t functionfs d{which} /run/ffs{which}")
         self.spawn(f"gadget /run/ffs{which} {protocol} {target}", f"gadget{which}")
         self.until(f"grep ready /run/gadget{which}.log", "the gadget")
+
+    def serial_gadget(self, which, ids=SERIAL):
+        """A serial adapter, whose line is /dev/ttyGS0. As a host the kernel has it as /dev/ttyACM0."""
+        self.device(which, "acm.0", ids, "0001")
 
     def plug(self, which):
         self.sh(f"echo dummy_udc.{which} >/sys/kernel/config/usb_gadget/g{which}/UDC")

@@ -17,10 +17,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import kernel  # noqa: E402
 
 METAPACKAGE = "linux-image-amd64"
-EDITION = 1     # counts up when this program makes something else of the same package
-MODULES = ("dummy_hcd", "usb_f_fs", "uhci-hcd", "e1000", "tcp_diag")
+EDITION = 2     # counts up when this program makes something else of the same package
+MODULES = ("dummy_hcd", "usb_f_fs", "usb_f_acm", "cdc-acm", "uhci-hcd", "e1000", "tcp_diag")
 # Where they are, and what they need.
-FOLDERS = ("drivers/usb/common", "drivers/usb/core", "drivers/usb/gadget", "drivers/usb/host", "drivers/net/ethernet/intel/e1000", "fs/configfs", "net/ipv4")
+FOLDERS = (*(f"drivers/usb/{f}" for f in ("class", "common", "core", "gadget", "host")), "drivers/net/ethernet/intel/e1000", "fs/configfs", "net/ipv4")
 
 
 def folder():

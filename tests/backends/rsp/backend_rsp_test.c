@@ -314,6 +314,32 @@ static void it_was_running(void **state)
 	assert_true(be->ops->info(be)->was_running);
 }
 
+/* Nothing but a break-in is heard while it runs: that comes before any question. */
+static void it_is_stopped_first(void **state)
+{
+	(void)state;
+	peer.running = true;
+	be->ops->interrupt(be);
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_int_equal(strncmp(got(), "^C qSupported:", 14), 0);
+	assert_true(be->ops->info(be)->was_running);
+}
+
+/* One that stands says nothing to it, and is waited for no longer than that. */
+static void it_stood_after_all(void **state)
+{
+	(void)state;
+	be->ops->interrupt(be);
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "^C");
+	assert_in_range(due(), now + 1, now + 1000);
+	now = due();
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_false(be->ops->info(be)->was_running);
+	be->ops->interrupt(be); /* it stands, and is known */
+	assert_int_equal(next(), BACKEND_NONE);
+}
+
 static void the_line_is_cut(void **state)
 {
 	(void)state;
@@ -1012,7 +1038,7 @@ int main(void)
 		CASE(what_it_learns), CASE(one_command_at_a_time), CASE(no_answer), CASE(no_hello), CASE(break_in),
 		CASE(break_in_at_once), CASE(break_in_again_and_again), CASE(console_text), CASE(leaves), CASE(leaves_the_silent),
 		CASE_OF(leaves_who_cannot_detach, kgdb), CASE(no_answer_is_expected), CASE_OF(pc_after_a_trap, trap),
-		CASE_OF(it_was_running, qemu), CASE(the_line_is_cut),
+		CASE_OF(it_was_running, qemu), CASE(it_is_stopped_first), CASE(it_stood_after_all), CASE(the_line_is_cut),
 		CASE(waits_for_the_right_one), CASE(no_right_one_comes), CASE(a_read_that_goes_wrong), CASE(too_many_lies), CASE(too_many_lies_at_once),
 		CASE_OF(a_pc_that_is_none, trap), CASE(a_stop_in_the_place_of_an_answer), CASE(unasked), CASE(stops_that_make_no_sense),
 		CASE(ends_of_its_program), CASE(a_monitor_command_without_an_end), CASE(words_of_errors), CASE(thread_lists),
