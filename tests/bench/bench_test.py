@@ -16,10 +16,11 @@ import kd_cost  # noqa: E402
 KDGATE = os.environ.get("KDGATE", str(HERE.parents[1] / "build" / "kdgate"))
 WANTED = {"rtt": {"rtt.p50_us", "rtt.p99_us", "rtt.mb_s", "rtt.added_us"}, "confined": {"confined.p50_us"}, "dump": {"dump.seconds"}, "instructions": {"instructions.per_packet"},
           "idle": {"idle.rss_before_kib", "idle.rss_kib", "idle.rss_each_kib", "idle.cpu_seconds"},
-          "paced": {"paced.bytes"}, "kd": {"kd.requests", "kd.line"}, "kdnet": {"kdnet.read", "kdnet.reaction", "kdnet.attach", "kdnet.stop"}}
+          "paced": {"paced.bytes"}, "kd": {"kd.requests", "kd.line"}, "kdnet": {"kdnet.read", "kdnet.reaction", "kdnet.attach", "kdnet.stop"},
+          "usb": {"usb.us", "usb.us_with_way_in", "usb.trips"}}
 NEEDS = {"rtt": ["socat"], "confined": [], "dump": ["socat", "gdb", "qemu-system-x86_64"], "instructions": ["valgrind"], "idle": [],
          "paced": ["socat", "gdb", "qemu-system-x86_64"], "kd": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"],
-         "kdnet": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"]}
+         "kdnet": ["gdb", "x86_64-w64-mingw32-gcc", "i686-w64-mingw32-gcc"], "usb": ["qemu-system-x86_64", "gdbserver"]}
 
 
 @pytest.mark.skipif(KDGATE == "none", reason="KDGATE=none")
@@ -56,4 +57,10 @@ def counts_kdnet(lines):
     assert asked == {"a stop until the client is told": kd_cost.GOALS["stop"], "a stop until gdb shows it": 3}
 
 
-COUNTS = {"paced": counts_paced, "kd": counts_kd, "kdnet": counts_kdnet}
+def counts_usb(lines):
+    """On its device kdgate does as well as a program that does nothing else. The time is counted instructions."""
+    to_loop = {line["figure"]: line["to_loop"] for line in lines}
+    assert to_loop["usb.trips"] <= 1.2 and to_loop["usb.us"] <= 1.2
+
+
+COUNTS = {"paced": counts_paced, "kd": counts_kd, "kdnet": counts_kdnet, "usb": counts_usb}

@@ -12,7 +12,8 @@ SIZE, PORT = 2048, 1234
 
 
 class Bench:
-    """A simulated stub behind a debug device. Times are medians, in microseconds of a machine whose clock counts instructions."""
+    """A simulated stub behind a debug device. Times are medians, in microseconds of a machine that executes an instruction a
+    nanosecond: nothing else that goes on here changes them."""
 
     def __init__(self):
         usb.build()
