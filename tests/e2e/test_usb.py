@@ -85,7 +85,7 @@ def vm(machine):
     for which in (0, 1):
         machine.plug(which)
     yield machine
-    for command in ("piece 0", "empty 0", "slow 0"):
+    for command in ("piece 0", "empty 0", "slow 0", "deaf 0"):
         machine.say("gadget0", command)
     for which in (0, 1):
         machine.unplug(which)
@@ -174,11 +174,27 @@ def test_an_endpoint_that_halts(vm, on_usb, tmp_path, way):
     b = on_usb("rsp+usb:debug")
     with gdb_at(b) as g:
         rounds(g)
+        before = vm.log("gadget0").count("gadget: halted")
         for first in range(0, 40000, 8000):
             vm.say("gadget0", f"stall {way}")
             pattern(g, tmp_path / "some", first, first + 8000)
         g.ask("detach")
     assert b.met() == 1
+    assert vm.log("gadget0").count("gadget: halted") == before + 5
+
+
+def test_a_device_that_takes_nothing(vm, on_usb):
+    """It is given up after a while, and found when it does."""
+    b = on_usb("rsp+usb:debug")
+    with rsp_client.Client(b.address, timeout=20) as c:
+        c.handshake()
+        vm.say("gadget0", "deaf 1")
+        answers = [c.ask(f"m{at:x},4") for at in range(0x401000, 0x401800, 0x200)]
+        assert answers[-1].startswith("E"), answers
+        b.wait_said("target lost: the device does not take what it is sent")
+        vm.say("gadget0", "deaf 0")
+        b.wait_met(2)
+        assert len(c.ask("m401000,4")) == 8
 
 
 def test_unplugged_in_the_middle_of_a_read(vm, on_usb, tmp_path):

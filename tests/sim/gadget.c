@@ -9,7 +9,8 @@
  *     stall in, stall out    the endpoint halts at the next transfer
  *     piece N                what the target says leaves in transfers of N bytes, without the empty packet that would end them; 0: as it comes
  *     empty N                N empty packets before each transfer to the host
- *     slow MS                before each transfer to the host */
+ *     slow MS                before each transfer to the host
+ *     deaf N                 1: what the host sends is not taken, but for the transfer that is awaited already; 0: it is */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,7 @@ struct strings {
 static struct gadget {
 	int control, out, in, target;
 	atomic_bool stall_in, stall_out;
-	atomic_int piece, empty, slow;
+	atomic_int piece, empty, slow, deaf;
 } g;
 
 static void die(const char *what)
@@ -173,20 +174,28 @@ static void to_target(const char *bytes, ssize_t n)
 			return;
 }
 
-/* I/O the wrong way halts the endpoint (Documentation/usb/functionfs.rst). */
+/* What I/O the wrong way does (Documentation/usb/functionfs.rst), which fails with EBADMSG. */
+static void halted(ssize_t rc)
+{
+	printf("gadget: %s\n", rc < 0 && errno == EBADMSG ? "halted" : "does not halt");
+	fflush(stdout);
+}
+
 static void *from_host(void *none)
 {
 	static char bytes[SIZE];
 	ssize_t n;
 
 	for (;;) {
+		while (atomic_load(&g.deaf))
+			sleep_ms(1);
 		n = read(g.out, bytes, sizeof bytes);
 		if (n > 0)
 			to_target(bytes, n);
 		else if (n < 0)
 			sleep_ms(1);
 		if (atomic_exchange(&g.stall_out, false))
-			(void)!write(g.out, bytes, 1);
+			halted(write(g.out, bytes, 1));
 	}
 	return none;
 }
@@ -194,11 +203,12 @@ static void *from_host(void *none)
 static void to_host(const char *bytes, ssize_t n)
 {
 	int piece = atomic_load(&g.piece);
+	char unused;
 
 	if (atomic_load(&g.slow))
 		sleep_ms(atomic_load(&g.slow));
 	if (atomic_exchange(&g.stall_in, false))
-		(void)!read(g.in, &piece, 1);
+		halted(read(g.in, &unused, 1));
 	for (int i = 0; i < atomic_load(&g.empty); i++)
 		(void)!write(g.in, bytes, 0);
 	for (ssize_t done = 0, k; done < n; done += k) {
@@ -264,6 +274,8 @@ static void obey(const char *line)
 		atomic_store(&g.empty, n);
 	else if (sscanf(line, "slow %d", &n) == 1)
 		atomic_store(&g.slow, n);
+	else if (sscanf(line, "deaf %d", &n) == 1)
+		atomic_store(&g.deaf, n);
 	else
 		fprintf(stderr, "gadget: unknown command %s", line);
 }
