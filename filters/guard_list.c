@@ -119,7 +119,7 @@ static bool take_handle(struct list *l, const char *text, char *out)
 	size_t n = 0;
 
 	(void)l;
-	for (; text[n] && n < HANDLE_MAX && hex_value((uint8_t)text[n]) >= 0; n++)
+	for (; n < HANDLE_MAX && text[n] && hex_value((uint8_t)text[n]) >= 0; n++)
 		out[n] = "0123456789abcdef"[hex_value((uint8_t)text[n])];
 	out[n] = 0;
 	return n && n % 2 == 0 && !text[n];

@@ -221,7 +221,7 @@ def pcap(link_type, *packets):
 def test_decode_says_why_there_is_nothing(tmp_path, gated):  # noqa: F811
     file = tmp_path / "f"
     udp = b"\x45\0" + struct.pack(">H", 36) + bytes(5) + b"\x11" + bytes(10) + struct.pack(">HHHH", 50000, 50000, 16, 0) + bytes(8)
-    for data, words in ((pcap(101, udp), "no RSP conversations: 1 packets, 0 of them TCP (0 conversations), 1 UDP"), (b"", "not a capture"),
+    for data, words in ((pcap(101, udp), "no RSP, KD or KDNET: 1 packets, 0 of them TCP (0 conversations), 1 UDP"), (b"", "not a capture"),
                         (b"$g#67" * 100, "not a capture"), (pcap(147), "link type"), (pcap(101, udp)[:-3], "packet 1, near byte")):
         file.write_bytes(data)
         done = decode(file)

@@ -1,5 +1,6 @@
 """test_kd_lldb.py - a Windows kernel over KD and stock lldb; and what a user types to each debugger for its images and their symbols."""
 import re
+import time
 import shutil
 import struct
 
@@ -45,7 +46,11 @@ def lldb_images(d):
 
 
 def lldb_value(d, expression):
-    text = d.ask(f"expression -f x -- (unsigned long long)({expression})")
+    for _ in range(50):    # gdb-remote may be done before lldb has taken note of the first stop
+        text = d.ask(f"expression -f x -- (unsigned long long)({expression})")
+        if "process is unloaded" not in text:
+            break
+        time.sleep(0.2)
     m = re.search(r"= (0x[0-9a-f]+)$", text)
     assert m, text
     return int(m[1], 16)

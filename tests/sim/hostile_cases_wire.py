@@ -18,8 +18,8 @@ def once(made):
 
 # --- when
 case("two-replies", "every answer to p, g and m comes twice", after={p: lambda peer, _: peer.last for p in "pgm"}, guard="unasked/reply")
-case("reply-early", "an answer to m that nobody has asked yet", after={"?": lambda *_: ["41" * 64] * 3}, guard="unasked/reply")
-case("replies-unasked", "a hundred answers that nobody asked for", after={"?": lambda *_: ["41" * 64] * 100}, guard="unasked/reply lost", lost=True)
+case("reply-early", "an answer to m that nobody has asked yet", after={"?": lambda *_: ["41" * 64] * 3}, guard="unasked/reply", may="document")
+case("replies-unasked", "a hundred answers that nobody asked for", after={"?": lambda *_: ["41" * 64] * 100}, guard="unasked/reply lost", may="document", lost=True)
 case("reply-late", "m answered after kdgate has given up", answers={"m": once(lambda peer, _: [8.0, "41" * 64, "OK", "E01"])},
      guard="lost", lost=True, slow=True)
 for packet in ("qSupported", "qXfer:features", "?", "m", "Z", "qfThreadInfo"):
