@@ -2,7 +2,7 @@
 #include "backends/backend_kd_parts.h"
 
 enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 50, LISTEN_MOST_MS = 300 /* a target that has something to say, says it again */,
-       MUTE_MS = 2000 /* one that boots says so */ };
+       MUTE_MS = 2000 /* one that boots says so */, LOOKS_MAX = 8 };
 
 /* It dials us; until then there is nothing to say, and nobody to say it to. */
 int backend_kd_await(struct backend_kd *b, uint64_t now)
@@ -36,9 +36,29 @@ int backend_kd_join(struct backend_kd *b, uint64_t now)
 		b->knocks = 1;
 		b->deadline = now + listens(b);
 	}
-	if (b->state == BACKEND_KD_RUN && !b->break_wanted)
-		b->deadline = now + MUTE_MS; /* or nobody would know that its breakpoints are gone */
+	if (b->state == BACKEND_KD_RUN && !b->break_wanted) {
+		b->knocks = 0;
+		b->deadline = now + MUTE_MS;
+	}
 	return BACKEND_MOVED;
+}
+
+/* Nobody would know that its breakpoints are gone; or it stands, and what it said of that was lost. As a knock, but that the stop is passed
+ * if it has not booted. */
+int backend_kd_looks_in(struct backend_kd *b, uint64_t now)
+{
+	if (b->knocks >= LOOKS_MAX) {
+		b->deadline = NEVER;
+		return 0;
+	}
+	b->deadline = now + BACKEND_KD_KNOCK_MS;
+	if (b->knocks++ % 2 == 0) {
+		kd_wire_reset(&b->wire);
+		return 1;
+	}
+	b->break_stale = true;
+	kd_wire_break_in(&b->wire);
+	return 1;
 }
 
 /* Its client hears of it, who waits for a stop; and the log, where there is no client. */

@@ -273,6 +273,7 @@ bool backend_kd_is_net(const struct backend_kd *b);
 int backend_kd_await(struct backend_kd *b, uint64_t now) MUST_USE; /* as knock, before there is a session */
 int backend_kd_join(struct backend_kd *b, uint64_t now) MUST_USE;  /* one has begun: an event */
 bool backend_kd_remark(struct backend_kd *b);                      /* what is unusual about the session is told, once: true */
+int backend_kd_looks_in(struct backend_kd *b, uint64_t now) MUST_USE; /* a session began while it ran, and it has said nothing since */
 bool backend_kd_syncs(struct backend_kd *b);                       /* a state change comes again: the first of a session */
 int backend_kd_push_each(struct backend_kd *b, uint64_t now) MUST_USE; /* as push, of what the wire has: each packet by itself */
 

@@ -293,15 +293,6 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 	return rc ? backend_kd_done(b, BACKEND_KD_GONE, BACKEND_MOVED) : 0;
 }
 
-/* Nobody asked for this stop: it is passed, if it has not booted. */
-static int looks_in(struct backend_kd *b)
-{
-	b->deadline = NEVER;
-	b->break_stale = true;
-	kd_wire_break_in(&b->wire);
-	return 1;
-}
-
 /* Lossy: a byte that comes while the kernel prints, or just stops, is not seen. One too many stops it once more after the next resume,
  * which is known then (break_stale). */
 int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
@@ -309,12 +300,16 @@ int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
 	if (now < b->deadline)
 		return 0;
 	if (!b->break_wanted)
-		return looks_in(b);
+		return backend_kd_looks_in(b, now);
 	if (!b->breaks++)
 		b->break_since = now;
 	b->deadline = now + BACKEND_KD_BREAK_MS;
-	b->break_sent = true;
-	kd_wire_break_in(&b->wire);
+	if (backend_kd_is_net(b) && b->restarted && b->breaks % 2 == 0) {
+		kd_wire_reset(&b->wire); /* it may stand, and what it said of that was lost */
+	} else {
+		b->break_sent = true;
+		kd_wire_break_in(&b->wire);
+	}
 	if (!b->unheard && now - b->break_since >= BACKEND_KD_BREAK_WORDS_MS) {
 		b->unheard = true;
 		backend_kd_print(b, "kdgate: the target does not answer the break-in (its interrupts are off, it writes a dump, or it hangs); "

@@ -291,6 +291,8 @@ static int learn_again(struct backend_kd *b)
 	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
 	b->booted = true;
 	b->bugcheck = false;
+	for (size_t i = 0; i < sizeof b->break_pc / sizeof *b->break_pc; i++)
+		b->break_pc[i] += b->break_pc[i] ? b->version.kern_base - before : 0;
 	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
 	return 1;
 }
@@ -298,18 +300,20 @@ static int learn_again(struct backend_kd *b)
 static int decide(struct backend_kd *b)
 {
 	enum verdict v;
+	bool stale;
 
 	backend_kd_forget(b);
 	backend_kd_sites_reported(b);
 	v = judge(b);
 	if (v == RUN_ON && !b->booted)
 		return backend_kd_run_on(b);
+	stale = b->booted && b->break_stale;
 	if (b->booted)
 		stop_is(b, BACKEND_KD_SIGPWR, RSP_WHY_NONE); /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
 	b->booted = false;
 	b->front = b->alone && b->stepping < b->processors ? b->stepping : b->st.processor;
 	b->alone = false;
-	b->break_stale = b->break_wanted && b->break_sent;
+	b->break_stale = stale || (b->break_wanted && b->break_sent);
 	b->break_wanted = false;
 	b->judged = true;
 	return 1;
