@@ -57,7 +57,9 @@ static unsigned patience(const struct backend_kd *b)
 {
 	bool may_be_dropped = b->state == BACKEND_KD_LEARN && b->asks + 1 < BACKEND_KD_ASKS;
 
-	return b->going ? BACKEND_KD_GO_MS : may_be_dropped ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
+	if (b->going)
+		return backend_kd_is_net(b) ? BACKEND_KD_GO_NET_MS : BACKEND_KD_GO_MS;
+	return may_be_dropped ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
 }
 
 static bool send_request(struct backend_kd *b, uint64_t now)

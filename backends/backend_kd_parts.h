@@ -44,6 +44,7 @@ enum {
 	BACKEND_KD_KNOCK_MS = 700,      /* between a RESET and a break-in, while nothing is heard */
 	BACKEND_KD_ANSWER_MS = 5000,    /* a request's answer */
 	BACKEND_KD_GO_MS = 2000,        /* the ACK of a resume */
+	BACKEND_KD_GO_NET_MS = 1000,    /* the same of a datagram that has gone several times by then */
 	BACKEND_KD_BREAK_MS = 1000,     /* between break-ins: they are lost now and then */
 	BACKEND_KD_BREAK_WORDS_MS = 10000,
 	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
