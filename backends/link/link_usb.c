@@ -33,6 +33,8 @@ struct link_usb {
 	bool claimed, control_claimed;
 	struct slot in[INS], out[OUTS];
 	unsigned head;        /* of in: what comes next */
+	unsigned oldest;      /* of out: .outs of them are in use, sent in this order */
+	unsigned outs;
 	unsigned errors;      /* in a row */
 	uint64_t rest_until;  /* nothing is taken up: when a plug is pulled, transfers fail before the kernel knows of it. NEVER: no rest */
 	bool ready;
@@ -100,20 +102,26 @@ static void handle_events(struct link_usb *u)
 /* What has befallen one may have befallen others, which were under way with it: that is one failure. */
 static void settle_alike(struct link_usb *u, const struct slot *s)
 {
+	enum libusb_transfer_status status = s->transfer->status;
+
 	u->ready = true;
 	handle_events(u);
 	for (unsigned i = 0; i < INS && s->transfer->endpoint == u->choice.in; i++)
-		if (u->in[i].done && u->in[i].transfer->status == s->transfer->status)
+		if (u->in[i].done && u->in[i].transfer->status == status)
 			u->in[i].transfer->status = LIBUSB_TRANSFER_COMPLETED;
+}
+
+static bool is_gone(const struct slot *s)
+{
+	return s->transfer->status == LIBUSB_TRANSFER_NO_DEVICE || s->transfer->status == LIBUSB_TRANSFER_CANCELLED;
 }
 
 /* A transfer that failed: 0 it may be tried again; -errno. */
 static int judge(struct link_usb *u, const struct slot *s, uint64_t now)
 {
-	enum libusb_transfer_status status = s->transfer->status;
-	bool halted = status == LIBUSB_TRANSFER_STALL;
+	bool halted = s->transfer->status == LIBUSB_TRANSFER_STALL;
 
-	if (status == LIBUSB_TRANSFER_NO_DEVICE || status == LIBUSB_TRANSFER_CANCELLED)
+	if (is_gone(s))
 		return end(u, -ENODEV);
 	settle_alike(u, s);
 	if (halted && libusb_clear_halt(u->handle, s->transfer->endpoint) == LIBUSB_ERROR_NO_DEVICE)
@@ -150,44 +158,75 @@ static int take_next(struct link_usb *u, struct buf *in, uint64_t now)
 	return rc < 0 ? end(u, rc) : 1;
 }
 
-/* What of it has not gone goes again. */
-static int retry(struct link_usb *u, struct slot *s, uint64_t now)
+static struct slot *out_at(struct link_usb *u, unsigned i)
 {
-	int sent = s->transfer->actual_length, rc = judge(u, s, now);
+	return &u->out[(u->oldest + i) % OUTS];
+}
 
-	if (rc < 0)
-		return rc;
+static bool out_flying(const struct link_usb *u)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < OUTS; i++)
+		any |= u->out[i].flying;
+	return any;
+}
+
+/* What was sent behind one that failed would overtake it. Whether any of it is still under way. */
+static bool call_back(struct link_usb *u)
+{
+	for (unsigned i = 0; i < OUTS; i++)
+		if (u->out[i].flying)
+			(void)libusb_cancel_transfer(u->out[i].transfer);
+	return out_flying(u);
+}
+
+/* What of it has not gone goes again. */
+static int resend(struct slot *s)
+{
+	int sent = s->transfer->actual_length;
+
 	memmove(s->bytes, s->bytes + sent, (size_t)(s->transfer->length - sent));
 	s->transfer->length -= sent;
-	rc = submit(s);
+	return submit(s);
+}
+
+static int retry(struct link_usb *u, uint64_t now)
+{
+	int rc = judge(u, out_at(u, 0), now);
+
+	for (unsigned i = 0; i < u->outs && rc == 0; i++)
+		if (out_at(u, i)->transfer->status != LIBUSB_TRANSFER_COMPLETED)
+			rc = resend(out_at(u, i));
 	return rc < 0 ? end(u, rc) : 0;
+}
+
+/* The oldest that is out is done: 1 it has gone; 0 not yet; -errno. */
+static int settle_oldest(struct link_usb *u, uint64_t now)
+{
+	struct slot *s = out_at(u, 0);
+
+	if (s->transfer->status != LIBUSB_TRANSFER_COMPLETED)
+		return !is_gone(s) && call_back(u) ? 0 : retry(u, now);
+	s->done = false;
+	u->oldest = (u->oldest + 1) % OUTS;
+	u->outs--;
+	return 1;
 }
 
 static int settle_out(struct link_usb *u, uint64_t now)
 {
-	bool flying = u->rest_until != NEVER;
+	int rc = 1;
 
-	for (unsigned i = 0; i < OUTS && u->rest_until == NEVER; i++) {
-		struct slot *s = &u->out[i];
-		bool failed = s->done && s->transfer->status != LIBUSB_TRANSFER_COMPLETED;
-
-		if (failed && retry(u, s, now) < 0)
-			return u->dead;
-		if (s->done)
-			s->done = false;
-		flying |= s->flying;
-	}
-	if (!flying)
+	u->ready |= now >= u->out_by;
+	handle_events(u);
+	while (rc > 0 && u->outs && u->rest_until == NEVER && out_at(u, 0)->done)
+		rc = settle_oldest(u, now);
+	if (rc < 0)
+		return rc;
+	if (!u->outs)
 		u->out_by = NEVER;
 	return now >= u->out_by ? end(u, -ETIMEDOUT) : 0;
-}
-
-static struct slot *free_out(struct link_usb *u)
-{
-	for (unsigned i = 0; i < OUTS; i++)
-		if (!u->out[i].flying && !u->out[i].done)
-			return &u->out[i];
-	return NULL;
 }
 
 /* A transfer that fills its last packet is ended by an empty one: else the far end waits for more. */
@@ -202,6 +241,7 @@ static int send_some(struct link_usb *u, struct slot *s, struct buf *frame, uint
 	rc = submit(s);
 	if (rc < 0)
 		return end(u, rc);
+	u->outs++;
 	u->out_by = now + OUT_MS;
 	return buf_pull(frame, n);
 }
@@ -209,11 +249,10 @@ static int send_some(struct link_usb *u, struct slot *s, struct buf *frame, uint
 static int usb_send(struct link *lk, struct buf *frame, uint64_t now)
 {
 	struct link_usb *u = (struct link_usb *)lk;
-	struct slot *s = NULL;
 	int rc = u->dead ? u->dead : settle_out(u, now);
 
-	while (rc == 0 && frame->len && u->break_until == NEVER && (s = free_out(u)))
-		rc = send_some(u, s, frame, now);
+	while (rc == 0 && frame->len && u->break_until == NEVER && u->outs < OUTS)
+		rc = send_some(u, out_at(u, u->outs), frame, now);
 	return rc == 0 && frame->len ? -EAGAIN : rc;
 }
 
@@ -276,16 +315,32 @@ static unsigned ftdi_port(const struct link_usb *u)
 	return u->choice.interface + 1U;
 }
 
-/* 3 MHz by an integer and eighths, whose code is not their number. */
+/* AM, BM and R have one port, and the last bit of the divisor where others have the number of the port. */
+static unsigned ftdi_baud_index(struct link_usb *u, unsigned bit)
+{
+	struct libusb_device_descriptor d = { 0 };
+	bool old;
+
+	(void)libusb_get_device_descriptor(libusb_get_device(u->handle), &d);
+	old = d.bcdDevice == 0x0200 || d.bcdDevice == 0x0400 || d.bcdDevice == 0x0600;
+	return old ? bit : bit << 8 | ftdi_port(u);
+}
+
+/* 3 MHz by an integer and eighths, whose code is not their number. Below two there are but 1 and 1.5, with numbers of their own. */
 static int ftdi_baud(struct link_usb *u)
 {
+	enum { DIVISOR_MAX = 0x3fff };
 	static const uint8_t codes[] = { 0, 3, 2, 4, 1, 5, 6, 7 };
 	unsigned eighths = (24000000U + u->mode.baud / 2) / u->mode.baud, code = codes[eighths & 7];
 	unsigned divisor = eighths >> 3;
 
-	if (eighths == 8)
-		divisor = code = 0; /* 3 Mbaud */
-	return control(u, OUT_VENDOR, FTDI_BAUD, (divisor & 0x3fff) | (code & 3) << 14, (code >> 2) << 8 | ftdi_port(u), NULL, 0);
+	if (divisor > DIVISOR_MAX)
+		return -EOPNOTSUPP;
+	if (eighths < 16) {
+		divisor = eighths > 8;
+		code = 0;
+	}
+	return control(u, OUT_VENDOR, FTDI_BAUD, divisor | (code & 3) << 14, ftdi_baud_index(u, code >> 2), NULL, 0);
 }
 
 static int ftdi_data(struct link_usb *u, bool breaks)
@@ -345,6 +400,12 @@ static void usb_ready(struct link *lk)
 	((struct link_usb *)lk)->ready = true;
 }
 
+/* A control transfer, and who looks into a failure, hears of others that are done; nothing tells of those again. */
+static bool anything_done(const struct link_usb *u)
+{
+	return u->in[u->head].done || (u->outs && !out_flying(u));
+}
+
 static void usb_wait(const struct link *lk, struct wait *w)
 {
 	const struct link_usb *u = (const struct link_usb *)lk;
@@ -354,18 +415,18 @@ static void usb_wait(const struct link *lk, struct wait *w)
 	wait_until(w, u->out_by);
 	wait_until(w, u->break_until);
 	wait_until(w, u->rest_until);
+	if (!u->dead && u->rest_until == NEVER && anything_done(u))
+		wait_until(w, 0);
 }
 
 /* --- opening and closing */
 
 static bool any_flying(const struct link_usb *u)
 {
-	bool any = false;
+	bool any = out_flying(u);
 
 	for (unsigned i = 0; i < INS; i++)
 		any |= u->in[i].flying;
-	for (unsigned i = 0; i < OUTS; i++)
-		any |= u->out[i].flying;
 	return any;
 }
 
@@ -407,6 +468,8 @@ static void usb_destroy(struct link *lk)
 
 	if (u->handle)
 		close_handle(u);
+	if (u->fd >= 0)
+		close(u->fd);
 	if (any_flying(u))
 		return;
 	for (unsigned i = 0; i < INS; i++)
@@ -415,8 +478,6 @@ static void usb_destroy(struct link *lk)
 		free_slot(&u->out[i]);
 	if (u->context)
 		libusb_exit(u->context);
-	if (u->fd >= 0)
-		close(u->fd);
 	if (u->epoll >= 0)
 		close(u->epoll);
 	free(u);

@@ -50,8 +50,9 @@ int usb_find(const char *sysfs, const struct usb_place *p, struct usb_found *out
 size_t usb_list(const char *sysfs, struct usb_found *out, size_t most);
 
 /* A byte stream. Held alone: the interface is claimed, from the kernel's driver too, which gets it back. -ENODEV: not there;
- * -EADDRNOTAVAIL; -EACCES; -EBUSY another program has it. Unplugged it is -ENODEV, and whoever dials again finds it under the same
- * numbers when it is back. attention is a BREAK where an adapter has one; else -EOPNOTSUPP. */
+ * -EADDRNOTAVAIL; -EACCES; -EBUSY another program has it; -EOPNOTSUPP an adapter has not got that speed. Unplugged it is -ENODEV, and
+ * whoever dials again finds it under the same numbers when it is back. attention is a BREAK where an adapter has one; else
+ * -EOPNOTSUPP. */
 int link_usb_dial(struct link **lk, const struct usb_place *place) MUST_USE;
 
 #endif
