@@ -49,6 +49,7 @@ struct config_target {
 	enum on_disconnect on_disconnect;
 	unsigned max_clients;   /* 1 to 256; 32 */
 	bool cache;             /* what a target that stands has said is told again; true */
+	bool unconfirmed;       /* a way of speaking may be tried that was never seen on a real target; false */
 	char console_log[CONFIG_ADDRESS]; /* a file; "": none */
 	bool console_to_debugger; /* debuggers are shown what the console says, too */
 	char break_in[CONFIG_BREAK]; /* KGDB: typed on the console to stop the kernel where no BREAK can be sent; "": nothing */

@@ -208,6 +208,15 @@ static int check_key(const struct config_target *t, char *why, size_t why_size)
 	return config_refuse(why, why_size, "target %s needs no key; expected one for kdnet:ADDRESS:PORT alone", t->name);
 }
 
+/* No recording of a Windows machine on USB was ever seen: that its KD is a plain stream there is what one would expect. */
+static int check_confirmed(const struct config_target *t, char *why, size_t why_size)
+{
+	if (t->proto != PROTO_KD || t->addr.kind != ADDR_USB || t->unconfirmed)
+		return 0;
+	return config_refuse(why, why_size, "target %s: how Windows speaks KD over USB is not confirmed, and kdgate would take it for a plain stream; "
+	                     "expected --unconfirmed, or unconfirmed = true, to try that", t->name);
+}
+
 int config_check(const struct config *c, char *why, size_t why_size)
 {
 	int rc = config_check_settings(c, why, why_size);
@@ -221,6 +230,7 @@ int config_check(const struct config *c, char *why, size_t why_size)
 			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
 		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
 		rc = rc ? rc : check_key(&c->targets[t], why, why_size);
+		rc = rc ? rc : check_confirmed(&c->targets[t], why, why_size);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
 			rc = config_check_listener(c, t, i, why, why_size);
 	}

@@ -340,6 +340,12 @@ static int text_cache(struct reading *r, const char *text)
 	return 0;
 }
 
+static int text_unconfirmed(struct reading *r, const char *text)
+{
+	r->target->unconfirmed = !strcmp(text, "yes");
+	return 0;
+}
+
 static int text_console_log(struct reading *r, const char *text)
 {
 	return config_console_log_text(r->target, text, WHAT(r));
@@ -366,6 +372,7 @@ static const struct key target_keys[] = {
 	{ "on_disconnect", TEXT, .text = text_on_disconnect },
 	{ "max_clients", NUMBER, .text = text_max_clients },
 	{ "cache", YES_NO, .text = text_cache },
+	{ "unconfirmed", YES_NO, .text = text_unconfirmed },
 	{ "break_in", TEXT, .text = text_break_in },
 	{ "key_file", TEXT, .text = text_key_file },
 	{ "console_log", TEXT, .text = text_console_log },

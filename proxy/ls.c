@@ -146,8 +146,8 @@ static void print_usb(const struct ls_places *places, const struct usb_found *f,
 	char but[PATH];
 
 	usb_hindrance(places, f, but, sizeof but);
-	fprintf(to, "%s+usb:%04x:%04x%s%s%s  %s (%s)%s\n", f->choice.is_debug ? kd ? "kd" : "rsp" : "kgdb", f->vid, f->pid, serial ? "/" : "",
-	        serial ? f->serial : "", f->choice.is_debug ? "" : "@115200", *f->product ? f->product : "no name",
+	fprintf(to, "%s+usb:%04x:%04x%s%s%s%s  %s (%s)%s\n", f->choice.is_debug ? kd ? "kd" : "rsp" : "kgdb", f->vid, f->pid, serial ? "/" : "",
+	        serial ? f->serial : "", f->choice.is_debug ? "" : "@115200", kd ? " --unconfirmed" : "", *f->product ? f->product : "no name",
 	        f->choice.is_debug ? "USB debug device" : "adapter", but);
 }
 

@@ -179,6 +179,13 @@ static int take_no_cache(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int take_unconfirmed(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->target->unconfirmed = true;
+	return 0;
+}
+
 static int take_trace(struct parse *p, const char *arg)
 {
 	(void)arg;
@@ -251,6 +258,7 @@ static const struct option_row rows[] = {
 	{ "on-disconnect", 0, true, RUN, take_on_disconnect },
 	{ "max-clients", 0, true, RUN, take_max_clients },
 	{ "no-cache", 0, false, RUN, take_no_cache },
+	{ "unconfirmed", 0, false, RUN, take_unconfirmed },
 	{ "config", 'c', true, RUN | SERVE | CHECK | EXPLAIN, take_nothing },
 	{ "secure", 0, false, RUN | SERVE, take_secure },
 	{ "sandbox", 0, true, RUN | SERVE, take_sandbox },
@@ -524,7 +532,7 @@ static int finish_run(struct parse *p, const char *text)
 		return rc;
 	rc = config_check(&p->o->config, p->what, sizeof p->what);
 	if (rc)
-		return config_refuse(p->why, p->why_size, "--listen %s", p->what);
+		return config_refuse(p->why, p->why_size, "%s%s", strncmp(p->what, "target ", 7) ? "--listen " : "", p->what);
 	return config_keys(&p->o->config, p->why, p->why_size);
 }
 

@@ -50,6 +50,7 @@ static const char general[] =
 	"  --on-disconnect run|stay       what it does when its debugger vanishes. Default: run\n"
 	"  --max-clients N                1 to 256. Default: 32\n"
 	"  --no-cache                     every read is made anew; else what was read is kept until the target runs\n"
+	"  --unconfirmed                  of kd+usb: try what was never seen on a real Windows machine\n"
 	"  --audit FILE                   a line of JSON for each decision; - for standard output\n"
 	"  --audit-failure stop|continue  when that cannot be written. Default: continue, with --secure stop\n"
 	"  -c, --config FILE              for its policies; its targets are left alone\n"

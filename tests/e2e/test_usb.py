@@ -285,7 +285,7 @@ def windows(gate):
 
 def test_a_windows_kernel(on_usb):
     """Attach, memory, registers, break, step, Ctrl-C; the other device is there as well, and is not taken for it."""
-    b = on_usb("kd+usb:debug", KD_PORT)
+    b = on_usb("kd+usb:debug", KD_PORT, "--unconfirmed")
     with windows(b) as g:
         assert usb.KERNEL in g.libraries()
         assert "KiSystemStartup" in g.ask("bt")
@@ -302,7 +302,7 @@ def test_a_windows_kernel(on_usb):
 
 
 def test_a_windows_kernel_unplugged_in_the_middle_of_a_read(vm, on_usb, tmp_path):
-    b = on_usb("kd+usb:debug", KD_PORT)
+    b = on_usb("kd+usb:debug", KD_PORT, "--unconfirmed")
     with windows(b) as g:
         base = g.libraries()[usb.KERNEL] & ~0xfff
         dump = f"dump binary memory {tmp_path}/some {base:#x} {base + 8192:#x}"

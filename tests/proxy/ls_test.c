@@ -210,7 +210,7 @@ static void usb_debug_devices_and_adapters_without_a_driver(void **state)
 	join("sys/bus/usb/devices/1-4/1-4:1.0/driver", "../../../drivers/ftdi_sio");
 	unlink(in_dir("dev/bus/usb/001/005"));
 	says(3, "rsp+usb:1d6b:0010/0001  Linux USB Debug Target (USB debug device)\n"
-		"kd+usb:3495:00e0  no name (USB debug device): No such file or directory (the udev rule scripts/70-kdgate.rules cures that)\n"
+		"kd+usb:3495:00e0 --unconfirmed  no name (USB debug device): No such file or directory (the udev rule scripts/70-kdgate.rules cures that)\n"
 		"kgdb+usb:0403:6001@115200  no name (adapter)\n");
 }
 
