@@ -14,5 +14,6 @@ USB_CALLS = set_option init exit get_pollfds free_pollfds set_pollfd_notifiers w
 	    set_auto_detach_kernel_driver claim_interface release_interface set_interface_alt_setting clear_halt control_transfer \
 	    alloc_transfer free_transfer submit_transfer cancel_transfer handle_events_timeout_completed
 $(BUILD)/tests/backends/link/usb_test: LIBS += $(USB_CALLS:%=-Wl,--wrap=libusb_%)
+$(BUILD)/tests/fuzz/usb_link_fuzz: LIBS += -Wl,--wrap=usb_find,--wrap=open $(USB_CALLS:%=-Wl,--wrap=libusb_%)
 
 -include tests/e2e/e2e.mk

@@ -251,7 +251,7 @@ static int usb_send(struct link *lk, struct buf *frame, uint64_t now)
 	struct link_usb *u = (struct link_usb *)lk;
 	int rc = u->dead ? u->dead : settle_out(u, now);
 
-	while (rc == 0 && frame->len && u->break_until == NEVER && u->outs < OUTS)
+	while (rc == 0 && frame->len && u->break_until == NEVER && u->rest_until == NEVER && u->outs < OUTS)
 		rc = send_some(u, out_at(u, u->outs), frame, now);
 	return rc == 0 && frame->len ? -EAGAIN : rc;
 }
@@ -400,7 +400,8 @@ static void usb_ready(struct link *lk)
 	((struct link_usb *)lk)->ready = true;
 }
 
-/* A control transfer, and who looks into a failure, hears of others that are done; nothing tells of those again. */
+/* A control transfer, and who looks into a failure, hears of others that are done; nothing tells of those again, nor of an end that
+ * came behind bytes. */
 static bool anything_done(const struct link_usb *u)
 {
 	return u->in[u->head].done || (u->outs && !out_flying(u));
@@ -415,7 +416,7 @@ static void usb_wait(const struct link *lk, struct wait *w)
 	wait_until(w, u->out_by);
 	wait_until(w, u->break_until);
 	wait_until(w, u->rest_until);
-	if (!u->dead && u->rest_until == NEVER && anything_done(u))
+	if (u->dead || (u->rest_until == NEVER && anything_done(u)))
 		wait_until(w, 0);
 }
 

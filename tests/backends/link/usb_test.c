@@ -921,6 +921,7 @@ static void what_came_is_heard_before_the_end(void **state)
 	says("last");
 	in_ends(LIBUSB_TRANSFER_NO_DEVICE, "", 0);
 	hears(0, "last");
+	assert_true(awaited() == 0);
 	gone_for_good(-ENODEV);
 }
 
@@ -1109,6 +1110,24 @@ static void nothing_overtakes_what_is_called_back_late(void **state)
 	out_ends(LIBUSB_TRANSFER_COMPLETED, -1);
 	hears(0, "");
 	took("onetwothree", 11);
+}
+
+/* A send that failed is not seen to before the rest is over. */
+static void nothing_is_sent_in_a_rest(void **state)
+{
+	(void)state;
+	dial();
+	assert_int_equal(send_text("one", 0), 0);
+	in_ends(LIBUSB_TRANSFER_ERROR, "", 0);
+	hears(0, "");
+	out_ends(LIBUSB_TRANSFER_ERROR, 1);
+	assert_int_equal(send_text("two", 1), -EAGAIN);
+	hears(REST, "");
+	out_ends(LIBUSB_TRANSFER_COMPLETED, -1);
+	hears(2 * REST, "");
+	assert_int_equal(link_send(lk, &out, 2 * REST), 0);
+	out_ends(LIBUSB_TRANSFER_COMPLETED, -1);
+	took("onetwo", 6);
 }
 
 static void sends_that_fail_have_a_limit(void **state)
@@ -1390,8 +1409,8 @@ int main(void)
 		T(a_byte_makes_up_for_failures), T(what_came_is_heard_before_the_end), T(unplugged_where_a_stall_is_cleared),
 		T(a_stall_that_is_not_cleared_is_borne), T(a_receive_that_cannot_be_begun_again), T(bytes_go_in_order),
 		T(a_long_send_is_split_and_gone_on_with), T(what_fills_its_last_packet_is_ended_by_an_empty_one), T(every_end_of_a_send),
-		T(two_sends_that_fail_are_one_failure), T(nothing_overtakes_what_is_called_back_late), T(sends_that_fail_have_a_limit),
-		T(a_send_that_is_never_taken), T(who_looks_late_finds_it_was_taken), T(a_send_that_cannot_be_begun),
+		T(two_sends_that_fail_are_one_failure), T(nothing_overtakes_what_is_called_back_late), T(nothing_is_sent_in_a_rest),
+		T(sends_that_fail_have_a_limit),		T(a_send_that_is_never_taken), T(who_looks_late_finds_it_was_taken), T(a_send_that_cannot_be_begun),
 		T(a_send_that_cannot_be_begun_again), T(what_is_heard_by_the_way_is_not_forgotten), T(adapters_are_told_their_mode),
 		T(divisors_of_an_ftdi), T(acm_has_a_break), T(ftdi_has_a_break), T(other_devices_have_none), T(a_break_that_is_refused),
 		T(a_break_that_does_not_end_is_told), T(what_is_under_way_is_cancelled), T(cancelled_late), T(never_cancelled),
