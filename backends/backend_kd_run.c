@@ -265,9 +265,7 @@ static int task_calm(struct backend_kd *b, struct backend_news *news)
 
 int backend_kd_run_on(struct backend_kd *b)
 {
-	b->status = b->st.kind == KD_EXCEPTION && b->alone ? KD_DBG_NOT_HANDLED : KD_DBG_CONTINUE;
-	if (b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP || b->st.exception.code == KD_WAKE_DEBUGGER)
-		b->status = KD_DBG_CONTINUE;
+	b->status = b->alone ? status_left_to_it(b) : KD_DBG_CONTINUE;
 	b->over = false;
 	b->owner = b->st.processor;
 	backend_kd_begin(b, BACKEND_KD_LOOK, task_calm);
