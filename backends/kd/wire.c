@@ -97,7 +97,7 @@ static void taken(struct kd_wire *w)
 {
 	w->tx = rules[w->dialect].next(w->tx);
 	w->last.sync = false;
-	w->resets = 0;
+	w->resets = w->bads = 0;
 	forget(w);
 }
 
@@ -341,8 +341,11 @@ static int on_event(struct kd_wire *w, enum kd_frame_event ev, uint64_t now)
 		return on_none(w);
 	if (ev == KD_FRAME_BAD)
 		return on_bad(w);
-	w->bads = 0;
-	return w->p.control ? on_control(w, now) : rules[w->dialect].data(w, now);
+	if (w->p.control)
+		return on_control(w, now);
+	if (w->p.type != KD_TYPE_MANIPULATE) /* an answer to nothing may lie in another's payload; kd_wire_answered knows */
+		w->bads = 0;
+	return rules[w->dialect].data(w, now);
 }
 
 static void watch_begin(struct kd_wire *w, uint64_t now)
@@ -488,6 +491,7 @@ bool kd_wire_rests(const struct kd_wire *w)
 
 void kd_wire_answered(struct kd_wire *w)
 {
+	w->bads = 0;
 	if (w->busy && w->sent)
 		taken(w);
 }

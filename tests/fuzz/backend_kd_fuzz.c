@@ -254,10 +254,10 @@ static uint64_t due(bool *write)
 }
 
 /* As a turn of the loop does: until nothing moves, nothing is due and nothing was refused. A kernel that answers may keep it busy for as
- * long as the longest task has requests. */
+ * long as the longest task has requests, and a line may bring their answers byte by byte. */
 static void settle(void)
 {
-	size_t most = 4 * w.fed + 60000, restless = 0;
+	size_t most = 4 * w.fed + 600000, restless = 0;
 	bool again = true, write;
 
 	while (again) {
