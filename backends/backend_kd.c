@@ -38,11 +38,8 @@ static int hear_data(struct backend_kd *b, const struct kd_packet *p)
 
 static int hear_acked(struct backend_kd *b)
 {
-	if (b->asking && b->unreplied) {
-		b->asking = b->unreplied = false;
-		b->answered = true;
-		b->reply = (struct kd_reply){ .status = KD_SUCCESS };
-	}
+	if (b->asking && b->unreplied)
+		backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
 	return BACKEND_MOVED;
 }
 

@@ -32,6 +32,13 @@ bool backend_kd_answer(struct backend_kd *b)
 	return was;
 }
 
+void backend_kd_settle(struct backend_kd *b, struct kd_reply reply)
+{
+	b->asking = b->unreplied = false;
+	b->answered = true;
+	b->reply = reply;
+}
+
 /* A resume that a RESET had to follow was not heard: a target that runs hears no RESET either. */
 void backend_kd_void_request(struct backend_kd *b)
 {
@@ -45,9 +52,7 @@ void backend_kd_void_request(struct backend_kd *b)
 		b->unsent = true;
 		return;
 	}
-	b->asking = b->unreplied = false;
-	b->answered = true;
-	b->reply = (struct kd_reply){ .status = KD_UNSUCCESSFUL };
+	backend_kd_settle(b, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
 	if (b->asked.api == KD_WRITE_BREAKPOINT)
 		backend_kd_sites_doubt(b); /* it may be in, with a handle that nobody knows */
 }
@@ -135,8 +140,7 @@ static bool goes_surely(struct backend_kd *b)
 {
 	if (!b->going || !b->asks)
 		return false;
-	b->asking = b->unreplied = false;
-	b->answered = true;
+	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
 	return true;
 }
 
@@ -217,10 +221,8 @@ int backend_kd_hear_reply(struct backend_kd *b, struct span payload)
 	buf_reset(&b->data, 0);
 	if (buf_put_span(&b->data, reply.version.len ? reply.version : reply.data) < 0)
 		reply.data.len = 0;
-	b->reply = reply;
-	b->reply.data = b->reply.version = buf_span(&b->data);
-	b->asking = b->unreplied = false;
-	b->answered = true;
+	reply.data = reply.version = buf_span(&b->data);
+	backend_kd_settle(b, reply);
 	kd_wire_answered(&b->wire);
 	keep(b);
 	return BACKEND_MOVED;
@@ -352,6 +354,11 @@ int backend_kd_fetch(struct backend_kd *b, uint64_t addr, size_t n, struct span 
 	return rc <= 0 ? rc : b->fetch.have == n ? 1 : -EFAULT;
 }
 
+void backend_kd_forget_memory(struct backend_kd *b)
+{
+	b->fetch.want = b->fetch.have = 0;
+}
+
 void backend_kd_forget(struct backend_kd *b)
 {
 	for (unsigned i = 0; i < b->processors; i++) {
@@ -361,5 +368,5 @@ void backend_kd_forget(struct backend_kd *b)
 		c->regs.context_n = c->regs.special_n = 0;
 		c->regs.msr_known = c->regs.msr_dirty = c->regs.dirty = 0;
 	}
-	b->fetch.want = b->fetch.have = 0;
+	backend_kd_forget_memory(b);
 }

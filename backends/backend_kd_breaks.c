@@ -186,7 +186,7 @@ static int new_site(struct backend_kd *b, struct backend_news *news)
 		return refuse_site(b, news, s, "the target refused the breakpoint (its table of 32 is full, or another debugger's is there)");
 	s->handle = b->reply.handle;
 	s->wanted = true;
-	b->fetch.want = b->fetch.have = 0;
+	backend_kd_forget_memory(b);
 	return backend_kd_say_ok(b, news);
 }
 
@@ -199,6 +199,11 @@ static struct backend_kd_slot *slot_of(struct backend_kd *b, unsigned type, uint
 			return s;
 	}
 	return NULL;
+}
+
+static bool same_hw(const struct kd_hw *a, const struct kd_hw *b)
+{
+	return a->addr == b->addr && a->len == b->len && a->type == b->type;
 }
 
 static struct kd_hw hw_of(const struct rsp_cmd *cmd)
@@ -215,7 +220,7 @@ static struct backend_kd_slot *free_slot(struct backend_kd *b, const struct kd_h
 
 	for (unsigned i = 0; i < kd_hw_slots(b->version.machine) && i < BACKEND_KD_HW; i++) {
 		struct backend_kd_slot *s = &b->slots[i];
-		bool same = s->live && s->was.addr == hw->addr && s->was.len == hw->len && s->was.type == hw->type;
+		bool same = s->live && same_hw(&s->was, hw);
 
 		if (!s->wanted && kd_hw_fits(b->version.machine, i, hw->type) && (!found || same))
 			found = s;
@@ -331,7 +336,7 @@ static int take_out(struct backend_kd *b, struct backend_kd_site *s)
 	if (was == OUT_WRITTEN || (was == OUT_ASKED && backend_kd_answer(b) && kd_status_ok(b->reply.status)))
 		return 1;
 	if (was == OUT_ASKED)
-		b->fetch.want = b->fetch.have = 0;
+		backend_kd_forget_memory(b);
 	s->out = OUT_LOOK;
 	return look_under(b, s);
 }
@@ -372,7 +377,7 @@ static int flush_sites(struct backend_kd *b)
 
 static bool slot_differs(const struct backend_kd_slot *s)
 {
-	return s->wanted != s->live || (s->wanted && (s->hw.addr != s->was.addr || s->hw.len != s->was.len || s->hw.type != s->was.type));
+	return s->wanted != s->live || (s->wanted && !same_hw(&s->hw, &s->was));
 }
 
 static bool hardware_differs(const struct backend_kd *b)

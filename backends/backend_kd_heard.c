@@ -16,12 +16,6 @@ bool backend_kd_storms(struct backend_kd *b)
 	return true;
 }
 
-/* One thing at a time; what the target waits for is answered when the wire is free. */
-static void promise(struct backend_kd *b, enum kd_type type)
-{
-	b->promise_type = type;
-}
-
 static void show(struct backend_kd *b, struct span text)
 {
 	buf_reset(&b->text, 0);
@@ -38,7 +32,7 @@ static void answer_prompt(struct backend_kd *b, const struct kd_io *io)
 	buf_reset(&b->promise, 0);
 	if (kd_io_answer(&b->promise, io, answer) < 0)
 		return;
-	promise(b, KD_TYPE_DEBUG_IO);
+	b->promise_type = KD_TYPE_DEBUG_IO;
 	if (letter)
 		backend_kd_print(b, "kdgate: the prompt is answered with \"%c\"\n", letter);
 	else
@@ -75,7 +69,7 @@ int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p)
 	           file.path.len ? kd_utf16_base(name, sizeof name, file.path) : "(no name)");
 	buf_reset(&b->promise, 0);
 	if (kd_file_refuse(&b->promise, &file) == 0)
-		promise(b, KD_TYPE_FILE_IO);
+		b->promise_type = KD_TYPE_FILE_IO;
 	return BACKEND_MOVED;
 }
 

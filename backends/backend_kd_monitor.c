@@ -138,7 +138,7 @@ static int phys(struct backend_kd *b, const struct words *w)
 	if (rc <= 0)
 		return rc;
 	dump(b, addr, buf_span(&b->fetch.bytes));
-	b->fetch.want = b->fetch.have = 0;
+	backend_kd_forget_memory(b);
 	return 1;
 }
 

@@ -225,11 +225,13 @@ int backend_kd_send(struct backend_kd *b, uint64_t now) MUST_USE; /* what is due
 int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* the same, and what waits for the wire */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload) MUST_USE; /* an event */
+void backend_kd_settle(struct backend_kd *b, struct kd_reply reply); /* what is out is answered, by that */
 void backend_kd_void_request(struct backend_kd *b);              /* no answer will come to it: as if refused */
 int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources) MUST_USE;
 int backend_kd_put_back(struct backend_kd *b, unsigned cpu) MUST_USE; /* registers that were changed, to the target */
 int backend_kd_fetch(struct backend_kd *b, uint64_t addr, size_t n, struct span *bytes) MUST_USE; /* all of it; -EFAULT: less, as .fetch tells */
 int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool physical) MUST_USE; /* 1: .fetch has what there is */
+void backend_kd_forget_memory(struct backend_kd *b);             /* what was read is read anew */
 void backend_kd_forget(struct backend_kd *b);                    /* what was known of registers and memory */
 
 /* backend_kd_breaks.c */

@@ -184,7 +184,7 @@ static int write_memory(struct backend_kd *b, struct backend_news *news)
 		return rc;
 	if (!b->step++)
 		b->answered = false;
-	b->fetch.want = b->fetch.have = 0;
+	backend_kd_forget_memory(b);
 	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b)) {
 		backend_kd_written(b, b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, b->reply.actual });

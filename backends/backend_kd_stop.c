@@ -68,9 +68,7 @@ static int hear_again(struct backend_kd *b, const struct kd_packet *p)
 /* What a request waited for has come, by other ways than a reply. */
 static int request_done(struct backend_kd *b)
 {
-	b->asking = b->unreplied = false;
-	b->answered = true;
-	b->reply = (struct kd_reply){ .status = KD_SUCCESS };
+	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
 	kd_wire_answered(&b->wire);
 	return BACKEND_MOVED;
 }
