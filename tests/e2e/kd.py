@@ -4,6 +4,7 @@ import re
 import debuggers
 import gate as gate_module
 import kd_host
+import pytest
 
 GDBS = {"gdb": "/usr/bin/gdb", "gdb-multiarch": "/usr/bin/gdb-multiarch"}
 KERNEL, DRIVER = "ntoskrnl.exe", "kddriver.sys"
@@ -105,3 +106,22 @@ class Machine:
                 print(f"--- kdgate's log\n{self.gate.log()[-6000:]}")
                 self.gate.close()
             self.target.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def program():
+    kd_host.build()
+
+
+@pytest.fixture
+def machine():
+    """machine(arch, ...): made when asked for, and left."""
+    machines = []
+
+    def make(*names, **how):
+        machines.append(Machine(*names, **how))
+        return machines[-1]
+
+    yield make
+    for m in machines:
+        m.close()

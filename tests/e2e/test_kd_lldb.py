@@ -7,32 +7,13 @@ import struct
 import debuggers
 import gate as gate_module
 import kd
-import kd_host
 import pytest
+from kd import machine, program  # noqa: F401
 
 pytestmark = [pytest.mark.gated, pytest.mark.seconds(90),
               pytest.mark.skipif(not (shutil.which("x86_64-w64-mingw32-gcc") and shutil.which("i686-w64-mingw32-gcc")), reason="mingw-w64 is not installed")]
 ARCHES = pytest.mark.parametrize("arch", ["amd64", "i386"])
 PLACES = pytest.mark.parametrize("arch,base", [("amd64", None), ("amd64", 0x123450000000), ("i386", None), ("i386", 0x1400000)])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def program():
-    kd_host.build()
-
-
-@pytest.fixture
-def machine():
-    """machine(arch, ...): made when asked for, and left."""
-    machines = []
-
-    def make(*names, **how):
-        machines.append(kd.Machine(*names, **how))
-        return machines[-1]
-
-    yield make
-    for m in machines:
-        m.close()
 
 
 def gdb_images(d):
