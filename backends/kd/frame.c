@@ -48,17 +48,13 @@ static bool may_have(bool data, uint16_t type)
 static bool may_begin(const uint8_t *head, size_t n)
 {
 	bool data = head[0] == DATA;
-	uint8_t room[KD_FRAME_HEADER] = { 0 };
-	struct header h;
 
 	for (size_t i = 0; i < n && i < LEADER; i++)
 		if (head[i] != (data ? DATA : CONTROL))
 			return false;
-	memcpy(room, head, n);
-	h = header_of(room);
-	if (n >= UNTIL_TYPE && !may_have(data, h.type))
+	if (n >= UNTIL_TYPE && !may_have(data, (uint16_t)(head[4] | head[5] << 8)))
 		return false;
-	return n < UNTIL_LENGTH || h.length <= (data ? KD_PAYLOAD_MAX : 0);
+	return n < UNTIL_LENGTH || (head[6] | head[7] << 8) <= (data ? KD_PAYLOAD_MAX : 0);
 }
 
 int kd_framer_init(struct kd_framer *f)
@@ -91,15 +87,32 @@ bool kd_framer_midway(const struct kd_framer *f)
 }
 
 /* What cannot begin a header loses its first byte: a leader may begin anywhere behind it. */
-static enum kd_frame_event on_header(struct kd_framer *f, struct cursor *in, struct kd_packet *p)
+static void take_byte(struct kd_framer *f, struct cursor *in)
 {
-	struct header h;
-
 	f->head[f->have++] = cursor_u8(in);
 	while (f->have && !may_begin(f->head, f->have)) {
 		memmove(f->head, f->head + 1, --f->have);
 		f->noise++;
 	}
+}
+
+/* Without noise it is there at once. */
+static void take_head(struct kd_framer *f, struct cursor *in)
+{
+	if (f->have || in->end - in->p < KD_FRAME_HEADER || !may_begin(in->p, KD_FRAME_HEADER)) {
+		take_byte(f, in);
+		return;
+	}
+	memcpy(f->head, in->p, KD_FRAME_HEADER);
+	in->p += KD_FRAME_HEADER;
+	f->have = KD_FRAME_HEADER;
+}
+
+static enum kd_frame_event on_header(struct kd_framer *f, struct cursor *in, struct kd_packet *p)
+{
+	struct header h;
+
+	take_head(f, in);
 	if (f->have < KD_FRAME_HEADER)
 		return KD_FRAME_NONE;
 	h = header_of(f->head);

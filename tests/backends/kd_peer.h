@@ -35,6 +35,7 @@ struct kd_peer {
 	uint64_t kern_base, module_list, data_list;
 	bool silent;             /* hears nothing */
 	bool mute;               /* takes requests, and never answers */
+	bool forgetful;          /* writes nothing down */
 	bool fussy;              /* asks for every packet again, and takes none */
 	unsigned mute_api;       /* to this one alone it says nothing */
 	bool deaf;               /* does not stop for a break-in */
@@ -78,9 +79,11 @@ struct kd_peer {
 static inline void kd_peer_note(struct kd_peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static inline void kd_peer_note(struct kd_peer *p, const char *fmt, ...)
 {
-	size_t n = strlen(p->log);
+	size_t n = p->forgetful ? 0 : strlen(p->log);
 	va_list ap;
 
+	if (p->forgetful)
+		return;
 	va_start(ap, fmt);
 	if (n && n + 1 < sizeof p->log)
 		p->log[n++] = ' ';

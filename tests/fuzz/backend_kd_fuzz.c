@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
-enum { ROOM = 65536, SHOWN = 512, STEPS = 64, ROUNDS = 200, RESTLESS = 100, PIECE = 4096 };
+enum { ROOM = 65536, SHOWN = 512, STEPS = 64, ROUNDS = 200, RESTLESS = 100, PIECE = 4096, DESCRIBED = 8 };
 enum state { OPENING, STOPPED, ASKED, RUNNING, LEAVING, LOST };
 
 static struct world {
@@ -577,10 +577,43 @@ static void begin(uint8_t kind, uint8_t line)
 	ear = peer.link;
 	w = (struct world){ .now = 1000, .script = kind & 1 };
 	peer.executes = kind & 2;
+	peer.forgetful = true;
 	w.be = backend_kd_new(near);
 	must(w.be != NULL);
 	kd_framer_reset(&framer);
 	framer.noise = 0;
+}
+
+/* How its registers are described is as good as constant, and an XML parser reads it: once of each is enough. */
+int __real_tdesc_build(struct tdesc *t);
+int __wrap_tdesc_build(struct tdesc *t);
+
+static void copy_built(struct tdesc *to, const struct tdesc *from)
+{
+	must(buf_put_span(&to->xml, buf_span(&from->xml)) == 0);
+	memcpy(to->regs, from->regs, from->regs_n * sizeof *from->regs);
+	memcpy(to->arch, from->arch, sizeof from->arch);
+	memcpy(to->osabi, from->osabi, sizeof from->osabi);
+	to->regs_n = from->regs_n;
+	to->g_bytes = from->g_bytes;
+}
+
+int __wrap_tdesc_build(struct tdesc *t)
+{
+	static struct described { struct buf doc; struct tdesc built; } all[DESCRIBED];
+	struct span doc = buf_span(&t->docs[0].bytes);
+	struct described *d = all;
+
+	while (d->doc.base && (d->doc.len != doc.len || memcmp(buf_data(&d->doc), doc.p, doc.len)))
+		must(++d < all + DESCRIBED);
+	if (d->doc.base) {
+		copy_built(t, &d->built);
+		return 0;
+	}
+	must(__real_tdesc_build(t) == 0 && buf_init(&d->doc, doc.len) == 0 && buf_put_span(&d->doc, doc) == 0);
+	must(tdesc_init(&d->built) == 0);
+	copy_built(&d->built, t);
+	return 0;
 }
 
 /* Freed memory is not kept: what an input needs is much, and used once. */
