@@ -178,6 +178,9 @@ class Dap:
     """lldb-dap, as an editor speaks it."""
 
     def __init__(self):
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen([LLDB_DAP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENV)
         self.buffer, self.messages, self.seq = b"", [], 0
 
@@ -237,9 +240,22 @@ class Dap:
         self.ask("continue", threadId=thread)
 
     def attach(self, address, symbols, seconds=60):
-        """The order editors use: the answer to attach comes only after configurationDone."""
+        """On a busy machine lldb-dap may look for its process before lldb has told it of the first stop, and gives up: an editor's user tries again."""
+        for _ in range(3):
+            if self.attaches(address, symbols, seconds):
+                return
+            self.__exit__()
+            self.start()
+        raise AssertionError("lldb-dap gave up three times")
+
+    def attaches(self, address, symbols, seconds):
+        """The order editors use: the answer to attach may come only after configurationDone. False: it gave up as above."""
         self.ask("initialize", adapterID="lldb", pathFormat="path", linesStartAt1=True, columnsStartAt1=True)
         seq = self.say("attach", attachCommands=[f"target create {symbols}", f"gdb-remote {address}"], stopOnEntry=True)
-        self.event("initialized", seconds)
+        m = self.hear(lambda m: m.get("event") == "initialized" or m.get("request_seq") == seq and not m["success"], seconds)
+        if m["type"] == "response":
+            assert m["message"] == "process unloaded during launch or attach", m
+            return False
         self.ask("configurationDone")
         self.answer(seq, seconds)
+        return True
