@@ -66,7 +66,7 @@ static int pass_hit(struct backend_kd *b)
 static int pass_flag(struct backend_kd *b)
 {
 	bool stays = b->leaked || !kd_status_ok(b->status);
-	int rc = stays && b->st.report.eflags & 0x100 ? backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT) : 1;
+	int rc = stays && b->st.report.eflags & KD_EFLAGS_TF ? backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT) : 1;
 
 	if (rc > 0 && stays && kd_regs_trap(backend_kd_regs(b)))
 		(void)!kd_regs_set_trap(backend_kd_regs(b), false);
@@ -83,15 +83,9 @@ static int put_registers(struct backend_kd *b)
 
 static uint64_t dr7_now(struct backend_kd *b)
 {
-	uint8_t raw[KD_REG_MAX] = { 0 };
-	uint64_t value = 0;
+	uint64_t value;
 
-	for (unsigned i = 0; b->cpus[b->st.processor].regs.special_n && i < kd_reg_count(b->version.machine); i++)
-		if (strcmp(kd_reg(b->version.machine, i)->name, "dr7") == 0 && kd_reg_get(backend_kd_regs(b), i, raw) > 0) {
-			memcpy(&value, raw, sizeof value);
-			return value;
-		}
-	return b->st.report.dr7;
+	return kd_role_get(backend_kd_regs(b), KD_ROLE_DR7, &value) == 0 ? value : b->st.report.dr7;
 }
 
 /* Another processor than the one that stopped steps (KD 7.3): it is switched to, and let go with the trap flag, which gives the word back

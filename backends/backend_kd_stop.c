@@ -339,14 +339,14 @@ int backend_kd_task_over(struct backend_kd *b, struct backend_news *news)
 	return backend_kd_tell_stop(b, news);
 }
 
-static void add_register(struct backend_kd *b, unsigned num)
+static void add_register(struct backend_kd *b, enum kd_role role)
 {
 	struct rsp_stop_reg *reg = &b->stop.regs[b->stop.regs_n];
-	int n = kd_reg_get(&b->cpus[b->front].regs, num, reg->value);
+	int num = kd_reg_of(b->version.machine, role), n = num < 0 ? num : kd_reg_get(&b->cpus[b->front].regs, (unsigned)num, reg->value);
 
 	if (n <= 0)
 		return;
-	reg->num = num;
+	reg->num = (unsigned)num;
 	reg->len = (unsigned)n;
 	b->stop.regs_n++;
 }
@@ -354,12 +354,10 @@ static void add_register(struct backend_kd *b, unsigned num)
 /* Where it stands and on which stack: what every client asks for next. */
 static void add_registers(struct backend_kd *b)
 {
-	static const char *const names[] = { "rip", "rsp", "rbp", "eip", "esp", "ebp", "pc", "sp", "x29", "x30" };
+	static const enum kd_role told[] = { KD_ROLE_FP, KD_ROLE_LINK, KD_ROLE_SP, KD_ROLE_PC };
 
-	for (unsigned i = 0; i < kd_reg_count(b->version.machine); i++)
-		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-			if (strcmp(kd_reg(b->version.machine, i)->name, names[k]) == 0)
-				add_register(b, i);
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+		add_register(b, told[i]);
 }
 
 int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news)

@@ -1,25 +1,14 @@
 /* context.c - see context.h. */
 #include "backends/kd/context_regs.h"
 
+#include "backends/kd/le.h"
+
 #include <errno.h>
 #include <string.h>
 
 enum { FX_FSW = 0x02, FX_FTW = 0x04, FX_ST = 0x20, FX_ST_END = 0xa0, FOP_BITS = 0x7ff };
-enum { EFLAGS_TF = 1 << 8, EFLAGS_RF = 1 << 16 };
+enum { EFLAGS_RF = 1 << 16 };
 enum tag { TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY };
-
-static uint64_t get_le(const uint8_t *p, size_t n)
-{
-	struct cursor c = cursor_of((struct span){ p, n });
-
-	return cursor_le(&c, n);
-}
-
-static void put_le(uint8_t *p, size_t n, uint64_t v)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
 
 /* ---- the tables ---- */
 
@@ -64,7 +53,7 @@ static bool captured(const struct kd_regs *r, const struct kd_reg *reg)
 	const struct kd_registers *m = kd_registers(r->machine);
 	uint32_t bits = m->captured[reg->set];
 
-	return !bits || (holds(r, m->flags_at, 4) && get_le(r->context + m->flags_at, 4) & bits);
+	return !bits || (holds(r, m->flags_at, 4) && le_at(r->context + m->flags_at, 4) & bits);
 }
 
 static bool in_context(const struct kd_regs *r, const struct kd_reg *reg)
@@ -96,7 +85,7 @@ static bool available(const struct kd_regs *r, const struct kd_reg *reg)
 
 static enum tag tag_of(const uint8_t *st)
 {
-	uint64_t mantissa = get_le(st, 8), exponent = get_le(st + 8, 2) & 0x7fff;
+	uint64_t mantissa = le_at(st, 8), exponent = le_at(st + 8, 2) & 0x7fff;
 
 	if (!exponent && !mantissa)
 		return TAG_ZERO;
@@ -106,7 +95,7 @@ static enum tag tag_of(const uint8_t *st)
 /* Tags go by register, contents by their place on the stack. */
 static uint64_t get_tags(const uint8_t *fx)
 {
-	unsigned top = (unsigned)get_le(fx + FX_FSW, 2) >> 11 & 7;
+	unsigned top = (unsigned)le_at(fx + FX_FSW, 2) >> 11 & 7;
 	uint64_t tags = 0;
 
 	for (unsigned i = 0; i < 8; i++)
@@ -141,7 +130,7 @@ static uint64_t get_number(const struct kd_regs *r, const struct kd_reg *reg)
 		return r->msr[reg->at];
 	if (reg->kind == KD_REG_TAGS)
 		return get_tags(source(r, reg));
-	return get_le(source(r, reg), reg->width) & (reg->kind == KD_REG_OPCODE ? (uint64_t)FOP_BITS : UINT64_MAX);
+	return le_at(source(r, reg), reg->width) & (reg->kind == KD_REG_OPCODE ? (uint64_t)FOP_BITS : UINT64_MAX);
 }
 
 int kd_reg_get(const struct kd_regs *r, unsigned num, uint8_t *out)
@@ -155,7 +144,7 @@ int kd_reg_get(const struct kd_regs *r, unsigned num, uint8_t *out)
 	if (reg->width > 8)
 		memcpy(out, source(r, reg), reg->width);
 	else
-		put_le(out, reg->bits / 8, get_number(r, reg));
+		le_put(out, reg->bits / 8, get_number(r, reg));
 	return (int)(reg->bits / 8);
 }
 
@@ -166,13 +155,13 @@ static bool fits(const struct kd_reg *reg, const uint8_t *val, size_t n)
 {
 	unsigned bits = reg->kind == KD_REG_OPCODE ? 11 : 8 * reg->width;
 
-	return n == reg->bits / 8 && (n > 8 || bits >= 64 || !(get_le(val, n) >> bits));
+	return n == reg->bits / 8 && (n > 8 || bits >= 64 || !(le_at(val, n) >> bits));
 }
 
 static void put_context(struct kd_regs *r, const struct kd_reg *reg, const uint8_t *val)
 {
 	if (reg->kind == KD_REG_TAGS)
-		put_tags(r->context + reg->at, get_le(val, reg->width));
+		put_tags(r->context + reg->at, le_at(val, reg->width));
 	else
 		memcpy(r->context + reg->at, val, reg->width);
 	if (reg->also && holds(r, reg->also, reg->width))
@@ -186,7 +175,7 @@ static void put(struct kd_regs *r, const struct kd_reg *reg, const uint8_t *val)
 	if (reg->source == KD_NEEDS_SPECIAL)
 		memcpy(r->special + place(r, reg), val, reg->width);
 	if (reg->source == KD_NEEDS_MSR) {
-		r->msr[reg->at] = get_le(val, 8);
+		r->msr[reg->at] = le_at(val, 8);
 		r->msr_dirty |= 1U << reg->at;
 	}
 	r->dirty |= reg->source;
@@ -212,58 +201,70 @@ int kd_reg_put(struct kd_regs *r, unsigned num, const uint8_t *val, size_t n)
 
 /* ---- by what they are for ---- */
 
-static uint64_t get_by_num(const struct kd_regs *r, unsigned num)
+int kd_reg_of(enum kd_machine machine, enum kd_role role)
 {
-	uint8_t val[KD_REG_MAX];
-	int n = kd_reg_get(r, num, val);
+	unsigned num = kd_registers(machine)->role[role];
 
-	return n > 0 && n <= 8 ? get_le(val, (size_t)n) : 0;
+	return num ? (int)num : -ENOENT;
 }
 
-static int put_by_num(struct kd_regs *r, unsigned num, uint64_t v)
+int kd_role_get(const struct kd_regs *r, enum kd_role role, uint64_t *value)
 {
-	uint8_t val[8];
-	const struct kd_reg *reg = kd_reg(r->machine, num);
+	uint8_t raw[KD_REG_MAX];
+	int num = kd_reg_of(r->machine, role), n = num < 0 ? num : kd_reg_get(r, (unsigned)num, raw);
 
-	put_le(val, sizeof val, v);
-	return reg ? kd_reg_put(r, num, val, reg->bits / 8) : -ENODATA;
+	if (n < 0)
+		return n;
+	*value = le_at(raw, (size_t)n);
+	return 0;
+}
+
+static uint64_t get(const struct kd_regs *r, enum kd_role role)
+{
+	uint64_t value = 0;
+
+	return kd_role_get(r, role, &value) < 0 ? 0 : value;
+}
+
+static int set(struct kd_regs *r, enum kd_role role, uint64_t v)
+{
+	uint8_t raw[8];
+	int num = kd_reg_of(r->machine, role);
+
+	le_put(raw, sizeof raw, v);
+	return num < 0 ? -ENODATA : kd_reg_put(r, (unsigned)num, raw, kd_reg(r->machine, (unsigned)num)->bits / 8);
 }
 
 uint64_t kd_regs_pc(const struct kd_regs *r)
 {
-	return get_by_num(r, kd_registers(r->machine)->pc);
+	return get(r, KD_ROLE_PC);
 }
 
 uint64_t kd_regs_sp(const struct kd_regs *r)
 {
-	return get_by_num(r, kd_registers(r->machine)->sp);
+	return get(r, KD_ROLE_SP);
 }
 
 int kd_regs_set_pc(struct kd_regs *r, uint64_t pc)
 {
-	return put_by_num(r, kd_registers(r->machine)->pc, pc);
+	return set(r, KD_ROLE_PC, pc);
 }
 
 int kd_regs_set_sp(struct kd_regs *r, uint64_t sp)
 {
-	return put_by_num(r, kd_registers(r->machine)->sp, sp);
-}
-
-static uint64_t flags(const struct kd_regs *r)
-{
-	return get_by_num(r, kd_registers(r->machine)->flags);
+	return set(r, KD_ROLE_SP, sp);
 }
 
 static int set_flag(struct kd_regs *r, uint64_t bit, bool on)
 {
 	if (r->machine == KD_ARM64)
 		return r->context_n ? 0 : -ENODATA;
-	return put_by_num(r, kd_registers(r->machine)->flags, on ? flags(r) | bit : flags(r) & ~bit);
+	return set(r, KD_ROLE_FLAGS, on ? get(r, KD_ROLE_FLAGS) | bit : get(r, KD_ROLE_FLAGS) & ~bit);
 }
 
 int kd_regs_set_trap(struct kd_regs *r, bool on)
 {
-	return set_flag(r, EFLAGS_TF, on);
+	return set_flag(r, KD_EFLAGS_TF, on);
 }
 
 int kd_regs_set_resume(struct kd_regs *r, bool on)
@@ -273,12 +274,12 @@ int kd_regs_set_resume(struct kd_regs *r, bool on)
 
 bool kd_regs_trap(const struct kd_regs *r)
 {
-	return r->machine != KD_ARM64 && flags(r) & EFLAGS_TF;
+	return r->machine != KD_ARM64 && get(r, KD_ROLE_FLAGS) & KD_EFLAGS_TF;
 }
 
 bool kd_regs_user(const struct kd_regs *r)
 {
 	const struct kd_registers *m = kd_registers(r->machine);
 
-	return m->n && r->context_n && (get_by_num(r, m->ring.num) & m->ring.mask) == m->ring.user;
+	return m->n && r->context_n && (get(r, KD_ROLE_MODE) & m->mode.mask) == m->mode.user;
 }

@@ -13,7 +13,7 @@ enum { KD_CONTEXT_MAX = 1232, KD_SPECIAL_MAX = 0xe0, KD_REG_MAX = 16 }; /* in by
 
 enum kd_source { KD_NEEDS_CONTEXT = 1, KD_NEEDS_SPECIAL = 2, KD_NEEDS_MSR = 4 }; /* bits */
 
-enum { KD_MSRS = 4 };
+enum { KD_MSRS = 4, KD_EFLAGS_TF = 1 << 8 };
 
 /* Filled by whoever reads it from the target; context_n and special_n are how many bytes came, 0 none: a register that is not
  * wholly within them is unavailable. */
@@ -57,11 +57,24 @@ struct kd_reg {
 	const char *group;
 };
 
+/* What a register is for. */
+enum kd_role {
+	KD_ROLE_PC,
+	KD_ROLE_SP,
+	KD_ROLE_FP,    /* of the frame */
+	KD_ROLE_LINK,  /* where the function returns to; of arm64 */
+	KD_ROLE_FLAGS, /* eflags, cpsr */
+	KD_ROLE_MODE,  /* tells user mode: cs, cpsr */
+	KD_ROLE_DR7,   /* of x86 */
+	KD_ROLES,
+};
+
 const struct kd_layout *kd_layout(enum kd_machine machine); /* all zeros for KD_MACHINE_NONE */
 unsigned kd_reg_count(enum kd_machine machine);
 unsigned kd_reg_cheap(enum kd_machine machine);             /* how many of them, the first, need no MSR: what a g packet holds */
 const struct kd_reg *kd_reg(enum kd_machine machine, unsigned num); /* NULL: none of that number */
 unsigned kd_reg_needs(enum kd_machine machine, unsigned num);       /* of enum kd_source; 0: none of that number */
+int kd_reg_of(enum kd_machine machine, enum kd_role role) MUST_USE; /* its number; -ENOENT: that machine has none */
 
 /* The register's value, little-endian, as many bytes as gdb expects: their number; -ENODATA unavailable: not read, or the target
  * did not capture it; -ENOENT none of that number. out holds KD_REG_MAX. */
@@ -70,6 +83,9 @@ int kd_reg_get(const struct kd_regs *r, unsigned num, uint8_t *out) MUST_USE;
 /* The other way round, into r, and marks what became dirty. 0, also when it changes nothing; -EINVAL another size, or bits that
  * the target's register does not have; -EPERM may not be changed; -ENODATA and -ENOENT as above. After an error r is unchanged. */
 int kd_reg_put(struct kd_regs *r, unsigned num, const uint8_t *val, size_t n) MUST_USE;
+
+/* 0; as kd_reg_get, and then *value is as it was. */
+int kd_role_get(const struct kd_regs *r, enum kd_role role, uint64_t *value) MUST_USE;
 
 /* As the target sees them: of 32 bits on i386. 0 when CONTEXT was not read. */
 uint64_t kd_regs_pc(const struct kd_regs *r);

@@ -177,17 +177,20 @@ static const struct kd_reg arm64[] = {
 
 enum { AMD64_N = sizeof amd64 / sizeof *amd64, I386_N = sizeof i386 / sizeof *i386, ARM64_N = sizeof arm64 / sizeof *arm64 };
 
-/* The numbers of pc, sp and flags are gdb's, and never change. */
+/* The numbers of what CONTEXT holds are gdb's, and never change. */
 static const struct kd_registers machines[KD_MACHINES] = {
-	[KD_I386] = { .regs = i386, .n = I386_N, .cheap = I386_N, .pc = 8, .sp = 4, .flags = 9, .flags_at = 0,
-		      .captured = { 0, 8, 0x20 }, .ring = { 10, 3, 3 },
+	[KD_I386] = { .regs = i386, .n = I386_N, .cheap = I386_N, .flags_at = 0,
+		      .role = { [KD_ROLE_PC] = 8, [KD_ROLE_SP] = 4, [KD_ROLE_FP] = 5, [KD_ROLE_FLAGS] = 9, [KD_ROLE_MODE] = 10, [KD_ROLE_DR7] = 50 },
+		      .captured = { 0, 8, 0x20 }, .mode = { 3, 3 },
 		      .layout = { .context_n = 716, .context_flags = 0x1003f, .special_n = 84, .special = 716 } },
-	[KD_AMD64] = { .regs = amd64, .n = AMD64_N, .cheap = AMD64_N - 2, .pc = 16, .sp = 7, .flags = 17, .flags_at = 0x30,
-		       .captured = { 0, 8, 8 }, .ring = { 18, 3, 3 },
+	[KD_AMD64] = { .regs = amd64, .n = AMD64_N, .cheap = AMD64_N - 2, .flags_at = 0x30,
+		       .role = { [KD_ROLE_PC] = 16, [KD_ROLE_SP] = 7, [KD_ROLE_FP] = 6, [KD_ROLE_FLAGS] = 17, [KD_ROLE_MODE] = 18, [KD_ROLE_DR7] = 68 },
+		       .captured = { 0, 8, 8 }, .mode = { 3, 3 },
 		       .layout = { .context_n = 1232, .context_flags = 0x10001f, .special_n = 0xe0, .special = 2,
 				   .msr = { 0xc0000100, 0xc0000080 } } },
-	[KD_ARM64] = { .regs = arm64, .n = ARM64_N, .cheap = ARM64_N - 4, .pc = 32, .sp = 31, .flags = 33, .flags_at = 0,
-		       .captured = { 0, 4, 4 }, .ring = { 33, 0xc, 0 },
+	[KD_ARM64] = { .regs = arm64, .n = ARM64_N, .cheap = ARM64_N - 4, .flags_at = 0,
+		       .role = { [KD_ROLE_PC] = 32, [KD_ROLE_SP] = 31, [KD_ROLE_FP] = 29, [KD_ROLE_LINK] = 30, [KD_ROLE_FLAGS] = 33, [KD_ROLE_MODE] = 33 },
+		       .captured = { 0, 4, 4 }, .mode = { 0xc, 0 },
 		       .layout = { .context_n = 912, .context_flags = 0x40001f, .special_n = 0xa0, .special = 2,
 				   .msr = { 0x30200, 0x30201, 0x30520, 0x30600 } } },
 };

@@ -7,10 +7,10 @@
 struct kd_registers {
 	const struct kd_reg *regs;
 	unsigned n, cheap;             /* of them; of those that need no MSR */
-	unsigned pc, sp, flags;        /* their numbers; flags: eflags, cpsr */
+	uint8_t role[KD_ROLES];        /* their numbers; 0: none, for the first one is for nothing in particular */
 	unsigned flags_at;             /* of ContextFlags */
 	uint32_t captured[3];          /* by enum kd_reg_set, the bits of ContextFlags that it needs */
-	struct { unsigned num, mask, user; } ring; /* the register that tells user mode, which of its bits, and how they are then */
+	struct { unsigned mask, user; } mode; /* of KD_ROLE_MODE: which of its bits tell the mode, and how they are in user mode */
 	struct kd_layout layout;
 };
 

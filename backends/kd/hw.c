@@ -1,6 +1,8 @@
 /* hw.c - see hw.h. Encodings: KD 7.2; x86's debug registers; arm64's DBGBCR, DBGBVR, DBGWCR, DBGWVR. */
 #include "backends/kd/hw.h"
 
+#include "backends/kd/le.h"
+
 #include <errno.h>
 
 enum { X86_SLOTS = 4, ARM64_BREAKS = 8, ARM64_WATCHES = 2, GRANULE = 8 };
@@ -25,19 +27,6 @@ static const struct {
 	[KD_AMD64] = { &x86_64, &none, 0x40, 0x68, 0x50 },
 	[KD_ARM64] = { &breaks, &watches, 0, 0, 0xa0 },
 };
-
-static uint64_t get(const uint8_t *from, size_t size)
-{
-	struct cursor c = cursor_of((struct span){ from, size });
-
-	return cursor_le(&c, size);
-}
-
-static void put(uint8_t *to, size_t size, uint64_t v)
-{
-	for (size_t i = 0; i < size; i++)
-		to[i] = (uint8_t)(v >> 8 * i);
-}
 
 /* ---- slots ---- */
 
@@ -141,7 +130,7 @@ static uint64_t control(const struct kd_regs *r, unsigned slot)
 	unsigned n;
 	const struct bank *bank = bank_of(r->machine, slot, &n);
 
-	return get(r->special + control_at(r->machine, bank, n), bank->control_size);
+	return le_at(r->special + control_at(r->machine, bank, n), bank->control_size);
 }
 
 static void set_control(struct kd_regs *r, unsigned slot, uint64_t v)
@@ -149,7 +138,7 @@ static void set_control(struct kd_regs *r, unsigned slot, uint64_t v)
 	unsigned n;
 	const struct bank *bank = bank_of(r->machine, slot, &n);
 
-	put(r->special + control_at(r->machine, bank, n), bank->control_size, v);
+	le_put(r->special + control_at(r->machine, bank, n), bank->control_size, v);
 	r->dirty |= KD_NEEDS_SPECIAL;
 }
 
@@ -158,7 +147,7 @@ static void set_value(struct kd_regs *r, unsigned slot, uint64_t v)
 	unsigned n;
 	const struct bank *bank = bank_of(r->machine, slot, &n);
 
-	put(r->special + value_at(bank, n), bank->value_size, v);
+	le_put(r->special + value_at(bank, n), bank->value_size, v);
 }
 
 static uint64_t value(const struct kd_regs *r, unsigned slot)
@@ -166,7 +155,7 @@ static uint64_t value(const struct kd_regs *r, unsigned slot)
 	unsigned n;
 	const struct bank *bank = bank_of(r->machine, slot, &n);
 
-	return get(r->special + value_at(bank, n), bank->value_size);
+	return le_at(r->special + value_at(bank, n), bank->value_size);
 }
 
 int kd_hw_set(struct kd_regs *r, unsigned slot, const struct kd_hw *hw)

@@ -12,6 +12,12 @@ static inline uint64_t le_get(struct span s, size_t at, size_t bytes)
 	return cursor_le(&c, bytes);
 }
 
+/* Of bytes that are there, 1 to 8. */
+static inline uint64_t le_at(const uint8_t *from, size_t bytes)
+{
+	return le_get((struct span){ from, bytes }, 0, bytes);
+}
+
 static inline void le_put(uint8_t *to, size_t bytes, uint64_t value)
 {
 	for (size_t i = 0; i < bytes; i++)

@@ -319,13 +319,31 @@ static void nothing_read(void **state)
 
 static const struct {
 	enum kd_machine machine;
-	const char *pc, *sp;
 	uint64_t addr;
+	const char *names[KD_ROLES]; /* NULL: it has none */
 } roles[] = {
-	{ KD_AMD64, "rip", "rsp", 0xfffff80000587d12 },
-	{ KD_I386, "eip", "esp", 0x80587d12 },
-	{ KD_ARM64, "pc", "sp", 0xfffff80000587d10 },
+	{ KD_AMD64, 0xfffff80000587d12, { "rip", "rsp", "rbp", NULL, "eflags", "cs", "dr7" } },
+	{ KD_I386, 0x80587d12, { "eip", "esp", "ebp", NULL, "eflags", "cs", "dr7" } },
+	{ KD_ARM64, 0xfffff80000587d10, { "pc", "sp", "x29", "x30", "cpsr", "cpsr", NULL } },
 };
+
+static void by_role(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+		for (unsigned role = 0; role < KD_ROLES; role++) {
+			const char *name = roles[i].names[role];
+			int num = kd_reg_of(roles[i].machine, (enum kd_role)role), none = name ? 0 : -ENOENT;
+			uint64_t value = 0;
+
+			pattern(roles[i].machine);
+			assert_int_equal(num, name ? num_of(roles[i].machine, name) : -ENOENT);
+			assert_int_equal(kd_role_get(&regs, (enum kd_role)role, &value), none);
+			assert_true(value == (name ? number(name) : 0));
+			regs.context_n = regs.special_n = 0;
+			assert_int_equal(kd_role_get(&regs, (enum kd_role)role, &value), name ? -ENODATA : none);
+		}
+}
 
 static void pc_and_sp(void **state)
 {
@@ -334,8 +352,8 @@ static void pc_and_sp(void **state)
 		pattern(roles[i].machine);
 		assert_int_equal(kd_regs_set_pc(&regs, roles[i].addr), 0);
 		assert_int_equal(kd_regs_set_sp(&regs, roles[i].addr + 16), 0);
-		assert_true(kd_regs_pc(&regs) == roles[i].addr && number(roles[i].pc) == roles[i].addr);
-		assert_true(kd_regs_sp(&regs) == roles[i].addr + 16 && number(roles[i].sp) == roles[i].addr + 16);
+		assert_true(kd_regs_pc(&regs) == roles[i].addr && number(roles[i].names[KD_ROLE_PC]) == roles[i].addr);
+		assert_true(kd_regs_sp(&regs) == roles[i].addr + 16 && number(roles[i].names[KD_ROLE_SP]) == roles[i].addr + 16);
 		assert_int_equal(regs.dirty, KD_NEEDS_CONTEXT);
 	}
 }
@@ -553,6 +571,7 @@ int main(void)
 		cmocka_unit_test(cut),
 		cmocka_unit_test(not_captured),
 		cmocka_unit_test(nothing_read),
+		cmocka_unit_test(by_role),
 		cmocka_unit_test(pc_and_sp),
 		cmocka_unit_test(flags),
 		cmocka_unit_test(levels),
