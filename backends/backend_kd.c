@@ -222,7 +222,7 @@ static void kd_interrupt(struct backend *be)
 		return;
 	b->break_wanted = true;
 	b->break_sent = b->unheard = false;
-	b->breaks = 0;
+	b->break_tries = 0;
 	b->deadline = 0; /* whoever asked for it may be the last of this turn */
 }
 

@@ -54,7 +54,7 @@ void backend_kd_void_request(struct backend_kd *b)
 	}
 	backend_kd_settle(b, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
 	if (b->asked.api == KD_WRITE_BREAKPOINT)
-		backend_kd_sites_doubt(b); /* it may be in, with a handle that nobody knows */
+		backend_kd_breaks_doubt(b); /* it may be in, with a handle that nobody knows */
 }
 
 /* Of a target that was just met nobody knows which id it expects: it drops one first request in two, and a RESET mends that. */

@@ -188,15 +188,15 @@ static int breakpoints(struct backend_kd *b, const struct words *w)
 	unsigned n = 0;
 
 	(void)w;
-	for (size_t i = 0; i < BACKEND_KD_SITES; i++)
-		if (b->sites[i].used && (b->sites[i].wanted || b->sites[i].handle)) {
+	for (const struct kd_site *s = b->breaks.sites.site; s < b->breaks.sites.site + KD_SITES; s++)
+		if (s->used && (s->wanted || s->handle)) {
 			n++;
-			SAY(b, "software 0x%llx%s\n", (unsigned long long)b->sites[i].addr, b->sites[i].wanted ? "" : " (goes when the target runs)");
+			SAY(b, "software 0x%llx%s\n", (unsigned long long)s->addr, s->wanted ? "" : " (goes when the target runs)");
 		}
-	for (size_t i = 0; i < BACKEND_KD_HW; i++)
-		if (b->slots[i].wanted) {
+	for (const struct kd_slot *s = b->breaks.slots.slot; s < b->breaks.slots.slot + KD_SLOTS; s++)
+		if (s->wanted) {
 			n++;
-			SAY(b, "hardware 0x%llx, %u bytes\n", (unsigned long long)b->slots[i].hw.addr, b->slots[i].hw.len);
+			SAY(b, "hardware 0x%llx, %u bytes\n", (unsigned long long)s->hw.addr, s->hw.len);
 		}
 	SAY(b, "%u; the target's own table has room for %d\n", n, KD_BREAKPOINTS);
 	return 1;

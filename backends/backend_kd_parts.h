@@ -11,6 +11,8 @@
 #include "backends/kd/context.h"
 #include "backends/kd/hw.h"
 #include "backends/kd/io.h"
+#include "backends/kd/sites.h"
+#include "backends/kd/slots.h"
 #include "backends/kd/state.h"
 #include "backends/kd/version.h"
 #include "backends/kd/wire.h"
@@ -35,9 +37,6 @@ enum backend_kd_state {
 
 enum {
 	BACKEND_KD_CPUS = 256,
-	BACKEND_KD_SITES = 64,
-	BACKEND_KD_HW = 10,
-	BACKEND_KD_TRAP = 4,            /* bytes of the longest breakpoint instruction */
 	BACKEND_KD_IMAGES = 1024,
 	BACKEND_KD_NAME = 64,
 	BACKEND_KD_WORDS = 2048,
@@ -56,18 +55,13 @@ enum {
 	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6, BACKEND_KD_SIGPWR = 32,
 };
 
-struct backend_kd_site { /* a software breakpoint */
-	bool used, wanted;
-	uint64_t addr;
-	uint32_t handle;                /* in the target's table; 0: not in its memory */
-	uint8_t saved[BACKEND_KD_TRAP]; /* what is under it */
-	unsigned out;                   /* how far it is taken out */
-};
-
-struct backend_kd_slot { /* a hardware breakpoint, of every processor */
-	bool wanted, live;
-	unsigned type;                  /* of RSP's Z */
-	struct kd_hw hw, was;           /* was: what is live */
+/* Breakpoints, and how far a flush of them is: what differs goes in and out before the target runs. */
+struct backend_kd_breaks {
+	struct kd_sites sites;
+	struct kd_slots slots;
+	unsigned site;                  /* of the flush: the one that it is at */
+	bool planting;                  /* that one is asked for */
+	unsigned cpu, edited;           /* the processor that it is at; so many have been edited */
 };
 
 struct backend_kd_cpu {
@@ -165,20 +159,12 @@ struct backend_kd {
 	uint64_t break_since, resumed_at, resumed_pc;
 	unsigned noise;
 	uint64_t break_pc[2];           /* where break-ins were seen to stop; 0: not yet */
-	unsigned breaks;                /* how often it was told to stop, for one that asked */
+	unsigned break_tries;           /* how often it was told to stop, for one that asked */
 	bool alone;                     /* the others were not to run while that one steps, and do */
 	unsigned front;                 /* the processor that clients were told of as the one that stopped */
 	unsigned owner;                 /* the one that stopped, while another is made to step */
 
-	/* Breakpoints. */
-	struct backend_kd_site sites[BACKEND_KD_SITES];
-	uint64_t removed[8];            /* sites that were taken out lately: a processor may have trapped there before */
-	unsigned removed_n;
-	struct backend_kd_slot slots[BACKEND_KD_HW];
-	unsigned hw_cpu, hw_edited;     /* of a flush: the processor it is at; so many have been edited */
-	struct backend_kd_site *planting;
-	bool table_clean;
-	unsigned cleaned;
+	struct backend_kd_breaks breaks;
 
 	/* Images. */
 	struct backend_kd_image *images; /* BACKEND_KD_IMAGES */
@@ -213,6 +199,8 @@ static inline struct kd_regs *backend_kd_regs(struct backend_kd *b)
  * when the task is called; -errno: it cannot be had. */
 void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news));
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev) MUST_USE;
+/* One after the other, from .step on, until one waits or fails; what came for a stage's request is of that stage. */
+int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_kd *b), size_t n) MUST_USE;
 int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words) MUST_USE;
 void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -237,19 +225,13 @@ void backend_kd_forget(struct backend_kd *b);                    /* what was kno
 /* backend_kd_breaks.c */
 int backend_kd_task_set(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_clear(struct backend_kd *b, struct backend_news *news) MUST_USE;
-struct backend_kd_site *backend_kd_site_at(struct backend_kd *b, uint64_t addr);
-void backend_kd_mask(const struct backend_kd *b, uint64_t addr, uint8_t *bytes, size_t n); /* what was read, without our breakpoints */
-int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n) MUST_USE;               /* none is in that memory */
-void backend_kd_written(struct backend_kd *b, uint64_t addr, struct span bytes);           /* there: it is under a breakpoint that comes there again */
-int backend_kd_clean(struct backend_kd *b) MUST_USE;   /* the target's table has none of a dead debugger's */
+int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n) MUST_USE; /* none is in that memory */
+int backend_kd_sweep(struct backend_kd *b) MUST_USE;   /* the target's table has none of a dead debugger's */
 int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in the target, and nothing else */
 void backend_kd_unwant_all(struct backend_kd *b);
 void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
-void backend_kd_sites_void(struct backend_kd *b);      /* it booted: none is left */
-void backend_kd_sites_doubt(struct backend_kd *b);     /* what is in is not known: what is wanted goes in again, after what is there is out */
-bool backend_kd_was_removed(const struct backend_kd *b, uint64_t pc);
-unsigned backend_kd_trap_size(const struct backend_kd *b);
-bool backend_kd_is_trap(const struct backend_kd *b, const uint8_t *bytes);
+void backend_kd_breaks_void(struct backend_kd *b);     /* it booted: none is left */
+void backend_kd_breaks_doubt(struct backend_kd *b);    /* what is in is not known: what is wanted goes in again, after what is there is out */
 
 /* backend_kd_run.c */
 int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news) MUST_USE;

@@ -16,30 +16,30 @@ bool backend_kd_may_be_trap(const struct backend_kd *b)
 
 	if (b->st.kind != KD_EXCEPTION || b->st.exception.code != KD_BREAKPOINT || pc_now(b) != b->st.pc)
 		return false;
-	return !r->have || r->stream_n < backend_kd_trap_size(b) || backend_kd_is_trap(b, r->stream);
+	return !r->have || r->stream_n < kd_trap_size(b->version.machine) || kd_is_trap(b->version.machine, r->stream);
 }
 
 /* A hard-coded int3 is stepped over by whoever debugs: the target would stop there for ever. Its byte is read again, for a wrong "not
  * there" costs another stop and a wrong "there" the kernel (KD 2.2; the table is clean by now). */
 static int pass_trap(struct backend_kd *b)
 {
-	uint8_t bytes[BACKEND_KD_TRAP];
+	uint8_t bytes[KD_TRAP_MAX];
 	struct span got;
 	int rc;
 
 	if (!backend_kd_may_be_trap(b))
 		return 1;
-	rc = backend_kd_fetch(b, b->st.pc, backend_kd_trap_size(b), &got);
+	rc = backend_kd_fetch(b, b->st.pc, kd_trap_size(b->version.machine), &got);
 	if (rc <= 0)
 		return rc < 0 ? 1 : 0;
 	memcpy(bytes, got.p, got.len);
-	backend_kd_mask(b, b->st.pc, bytes, got.len);
-	if (!backend_kd_is_trap(b, bytes))
+	kd_sites_mask(&b->breaks.sites, b->version.machine, b->st.pc, bytes, got.len);
+	if (!kd_is_trap(b->version.machine, bytes))
 		return 1;
 	rc = backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
 	if (rc <= 0)
 		return rc;
-	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + backend_kd_trap_size(b)) < 0)
+	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + kd_trap_size(b->version.machine)) < 0)
 		return 1;
 	b->aside = b->state == BACKEND_KD_LOOK;
 	b->over = !b->aside && b->action.verb == 's' && b->stepping == b->st.processor;
@@ -132,15 +132,9 @@ static int go(struct backend_kd *b)
 static int resume(struct backend_kd *b)
 {
 	static int (*const stages[])(struct backend_kd *b) = {
-		backend_kd_clean, pass_trap, pass_hit, pass_flag, put_registers, switch_to, give_back, backend_kd_flush, go,
+		backend_kd_sweep, pass_trap, pass_hit, pass_flag, put_registers, switch_to, give_back, backend_kd_flush, go,
 	};
-	int rc = 1;
-
-	while (b->step < sizeof stages / sizeof *stages && (rc = stages[b->step](b)) > 0) {
-		b->step++;
-		b->answered = false;
-	}
-	return rc;
+	return backend_kd_stages(b, stages, sizeof stages / sizeof *stages);
 }
 
 static int runs(struct backend_kd *b, enum backend_event ev)
@@ -232,7 +226,7 @@ int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 	if (!b->over)
 		return runs(b, BACKEND_RUNS);
 	b->over = false;
-	b->st.pc += backend_kd_trap_size(b);
+	b->st.pc += kd_trap_size(b->version.machine);
 	b->st.report.stream_n = 0;
 	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_over);
 	return (int)BACKEND_RUNS;
@@ -293,10 +287,10 @@ int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
 		return 0;
 	if (!b->break_wanted)
 		return backend_kd_looks_in(b, now);
-	if (!b->breaks++)
+	if (!b->break_tries++)
 		b->break_since = now;
 	b->deadline = now + BACKEND_KD_BREAK_MS;
-	if (backend_kd_is_net(b) && b->restarted && b->breaks % 2 == 0) {
+	if (backend_kd_is_net(b) && b->restarted && b->break_tries % 2 == 0) {
 		kd_wire_reset(&b->wire); /* it may stand, and what it said of that was lost */
 	} else {
 		b->break_sent = true;

@@ -161,7 +161,7 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 	buf_reset(&b->doc, 0);
 	if (buf_put_span(&b->doc, got) < 0)
 		return -ENOBUFS;
-	backend_kd_mask(b, b->cmd.addr, buf_data(&b->doc), b->doc.len);
+	kd_sites_mask(&b->breaks.sites, b->version.machine, b->cmd.addr, buf_data(&b->doc), b->doc.len);
 	return say_doc(b, news, RSP_REPLY_BYTES);
 }
 
@@ -187,7 +187,7 @@ static int write_memory(struct backend_kd *b, struct backend_news *news)
 	backend_kd_forget_memory(b);
 	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b)) {
-		backend_kd_written(b, b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, b->reply.actual });
+		kd_sites_written(&b->breaks.sites, b->version.machine, b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, b->reply.actual });
 		b->at += b->reply.actual;
 		if (!kd_status_ok(b->reply.status) || !b->reply.actual)
 			return backend_kd_say_error(b, news, NO_MEMORY, b->at ? "the target wrote only a part of that" : "the target cannot write there");

@@ -155,15 +155,16 @@ static bool is_exception(const struct backend_kd *b, uint32_t code)
 static enum verdict judge_hardware(struct backend_kd *b)
 {
 	static const enum rsp_stop_why whys[] = { [1] = RSP_WHY_HWBREAK, [2] = RSP_WHY_WATCH, [3] = RSP_WHY_RWATCH, [4] = RSP_WHY_AWATCH };
-	int slot = is_exception(b, KD_SINGLE_STEP) && b->st.report.have ? kd_hw_hit(b->st.report.dr6, b->st.report.dr7) : -1;
+	int n = is_exception(b, KD_SINGLE_STEP) && b->st.report.have ? kd_hw_hit(b->st.report.dr6, b->st.report.dr7) : -1;
+	const struct kd_slot *slot = n < 0 ? NULL : kd_slots_hit(&b->breaks.slots, (unsigned)n);
 
-	if (slot < 0)
+	if (n < 0)
 		return PASS;
 	b->hit = true;
-	if (slot >= BACKEND_KD_HW || !b->slots[slot].wanted)
+	if (!slot)
 		return b->break_wanted ? PASS : RUN_ON; /* a processor had hit it before it was taken out; or a dead debugger's */
-	stop_is(b, BACKEND_KD_SIGTRAP, whys[b->slots[slot].type]);
-	b->stop.addr = b->slots[slot].hw.addr;
+	stop_is(b, BACKEND_KD_SIGTRAP, whys[slot->kind]);
+	b->stop.addr = slot->hw.addr;
 	return TELL;
 }
 
@@ -186,7 +187,7 @@ static enum verdict judge_other(struct backend_kd *b)
 
 static enum verdict judge_site(struct backend_kd *b)
 {
-	struct backend_kd_site *s = is_exception(b, KD_BREAKPOINT) ? backend_kd_site_at(b, b->st.pc) : NULL;
+	const struct kd_site *s = is_exception(b, KD_BREAKPOINT) ? kd_sites_at(&b->breaks.sites, b->st.pc) : NULL;
 
 	if (!s || !s->wanted)
 		return PASS;
@@ -226,7 +227,7 @@ static enum verdict judge_noise(struct backend_kd *b)
 		b->break_stale = false;
 		return RUN_ON;
 	}
-	return soon && backend_kd_was_removed(b, b->st.pc) ? RUN_ON : PASS;
+	return soon && kd_sites_dropped(&b->breaks.sites, b->st.pc) ? RUN_ON : PASS;
 }
 
 /* Of a step that nobody asked for, or that was for another time. */
@@ -282,10 +283,10 @@ static int learn_again(struct backend_kd *b)
 		return backend_kd_fails(b, "its state change makes no sense");
 	b->images_known = b->kdbg_known = false;
 	if (before == b->version.kern_base) {
-		backend_kd_sites_doubt(b);
+		backend_kd_breaks_doubt(b);
 		return 1;
 	}
-	backend_kd_sites_void(b);
+	backend_kd_breaks_void(b);
 	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
 	b->booted = true;
 	b->bugcheck = false;

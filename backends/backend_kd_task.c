@@ -21,9 +21,10 @@ void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*t
 {
 	b->state = state;
 	b->task = task;
-	b->step = b->hw_cpu = b->hw_edited = 0;
+	b->step = 0;
 	b->at = 0;
-	b->planting = NULL;
+	b->breaks.site = b->breaks.cpu = b->breaks.edited = 0;
+	b->breaks.planting = false;
 	b->cut = b->answered = false;
 }
 
@@ -32,6 +33,17 @@ int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum back
 	b->state = state;
 	b->task = NULL;
 	return (int)ev;
+}
+
+int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_kd *b), size_t n)
+{
+	int rc = 1;
+
+	while (b->step < n && (rc = stages[b->step](b)) > 0) {
+		b->step++;
+		b->answered = false;
+	}
+	return rc;
 }
 
 int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news)
