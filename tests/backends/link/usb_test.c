@@ -4,132 +4,46 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libusb-1.0/libusb.h>
 #include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { MOST = 32, IN = 0x81, OUT = 0x02, PACKET = 64, FLYING_INS = 16, PIECE = 4096 };
+#define must(ok) assert_true(ok)
+#include "tests/backends/link/usb_fake.h"
+
+enum { FLYING_INS = 16, PIECE = 4096 };
 enum { OUT_BY = 5000, REST = 25, BREAK = 250 };
 
-int __wrap_usb_find(const char *sysfs, const struct usb_place *p, struct usb_found *out);
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
-int __wrap_libusb_set_option(libusb_context *c, enum libusb_option option, ...);
-int __wrap_libusb_init(libusb_context **c);
-void __wrap_libusb_exit(libusb_context *c);
-const struct libusb_pollfd **__wrap_libusb_get_pollfds(libusb_context *c);
-void __wrap_libusb_free_pollfds(const struct libusb_pollfd **fds);
-void __wrap_libusb_set_pollfd_notifiers(libusb_context *c, libusb_pollfd_added_cb added, libusb_pollfd_removed_cb removed, void *arg);
-int __wrap_libusb_wrap_sys_device(libusb_context *c, intptr_t fd, libusb_device_handle **h);
-void __wrap_libusb_close(libusb_device_handle *h);
-libusb_device *__wrap_libusb_get_device(libusb_device_handle *h);
-int __wrap_libusb_get_device_descriptor(libusb_device *d, struct libusb_device_descriptor *out);
-int __wrap_libusb_set_auto_detach_kernel_driver(libusb_device_handle *h, int on);
-int __wrap_libusb_claim_interface(libusb_device_handle *h, int i);
-int __wrap_libusb_release_interface(libusb_device_handle *h, int i);
-int __wrap_libusb_set_interface_alt_setting(libusb_device_handle *h, int i, int alternate);
-int __wrap_libusb_clear_halt(libusb_device_handle *h, unsigned char endpoint);
-int __wrap_libusb_control_transfer(libusb_device_handle *h, uint8_t type, uint8_t request, uint16_t value, uint16_t index,
-				   unsigned char *data, uint16_t n, unsigned timeout);
-struct libusb_transfer *__wrap_libusb_alloc_transfer(int packets);
-void __wrap_libusb_free_transfer(struct libusb_transfer *t);
-int __wrap_libusb_submit_transfer(struct libusb_transfer *t);
-int __wrap_libusb_cancel_transfer(struct libusb_transfer *t);
-int __wrap_libusb_handle_events_timeout_completed(libusb_context *c, struct timeval *tv, int *completed);
 
 static struct link *lk;
 static struct buf out, in;
 
-/* --- what stands in for libusb */
+/* --- what opens and allocates */
 
-static struct fake {
-	struct usb_found found;
-	uint16_t release;
-	int find_rc;
-	const char *failing;  /* the call that fails with .rc, after so many that did not */
-	int rc;
-	unsigned after;
-	unsigned allocations; /* that are left; 0: no end of them */
-	unsigned cancel_after;/* turns of events until what was cancelled is done; UINT_MAX: it never is */
-	/* what was done to it */
-	char calls[512], path[64];
-	int contexts, handles, transfers, claims;
-	unsigned zero_packets, cancelled;
-	struct libusb_transfer *flying[MOST], *done[MOST], *called_back[MOST];
-	unsigned n_flying, n_done, n_called_back;
-	uint8_t wire[65536];  /* what the device took */
-	size_t n_wire;
-	libusb_pollfd_added_cb added;
-	libusb_pollfd_removed_cb removed;
-	void *arg;
-	int event[2];
-} fake;
-
-static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void note(const char *fmt, ...)
-{
-	size_t len = strlen(fake.calls);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(fake.calls + len, sizeof fake.calls - len, fmt, ap);
-	va_end(ap);
-}
-
-static void did(const char *what)
-{
-	assert_string_equal(fake.calls, what);
-	fake.calls[0] = 0;
-}
-
-static int fails(const char *call)
-{
-	return fake.failing && strcmp(fake.failing, call) == 0 && fake.after-- == 0 ? fake.rc : 0;
-}
-
-int __wrap_usb_find(const char *sysfs, const struct usb_place *p, struct usb_found *found)
-{
-	assert_string_equal(sysfs, "/sys");
-	assert_non_null(p);
-	*found = fake.found;
-	return fake.find_rc;
-}
-
-int __wrap_open(const char *path, int flags, ...)
-{
-	if (strncmp(path, "/dev/bus/usb/", 13) != 0)
-		return __real_open(path, flags);
-	snprintf(fake.path, sizeof fake.path, "%s", path);
-	errno = fails("open");
-	return errno ? -1 : __real_open("/dev/null", flags);
-}
+static unsigned allocations; /* that are left; 0: no end of them */
 
 int __wrap_epoll_create1(int flags)
 {
-	errno = fails("epoll");
+	errno = fake_fails("epoll");
 	return errno ? -1 : __real_epoll_create1(flags);
 }
 
 static bool out_of_memory(void)
 {
-	return fake.allocations && --fake.allocations == 0;
+	return allocations && --allocations == 0;
 }
 
 void *__wrap_calloc(size_t n, size_t size)
@@ -142,231 +56,26 @@ void *__wrap_malloc(size_t size)
 	return out_of_memory() ? NULL : __real_malloc(size);
 }
 
-int __wrap_libusb_set_option(libusb_context *c, enum libusb_option option, ...)
-{
-	assert_null(c);
-	assert_int_equal(option, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
-	return 0;
-}
-
-int __wrap_libusb_init(libusb_context **c)
-{
-	int rc = fails("init");
-
-	*c = (libusb_context *)&fake;
-	fake.contexts += rc == 0;
-	return rc;
-}
-
-void __wrap_libusb_exit(libusb_context *c)
-{
-	assert_ptr_equal(c, &fake);
-	assert_int_equal(fake.handles, 0);
-	if (fake.removed)
-		fake.removed(fake.event[0], fake.arg);
-	fake.contexts--;
-}
-
-const struct libusb_pollfd **__wrap_libusb_get_pollfds(libusb_context *c)
-{
-	static struct libusb_pollfd one;
-	static const struct libusb_pollfd *fds[] = { &one, NULL };
-
-	assert_ptr_equal(c, &fake);
-	one = (struct libusb_pollfd){ fake.event[0], POLLIN };
-	return fails("pollfds") ? NULL : fds;
-}
-
-void __wrap_libusb_free_pollfds(const struct libusb_pollfd **fds)
-{
-	(void)fds;
-}
-
-void __wrap_libusb_set_pollfd_notifiers(libusb_context *c, libusb_pollfd_added_cb added, libusb_pollfd_removed_cb removed, void *arg)
-{
-	assert_ptr_equal(c, &fake);
-	fake.added = added;
-	fake.removed = removed;
-	fake.arg = arg;
-}
-
-int __wrap_libusb_wrap_sys_device(libusb_context *c, intptr_t fd, libusb_device_handle **h)
-{
-	int rc = fails("wrap");
-
-	assert_ptr_equal(c, &fake);
-	assert_true(fd >= 0);
-	*h = (libusb_device_handle *)&fake;
-	fake.handles += rc == 0;
-	return rc;
-}
-
-void __wrap_libusb_close(libusb_device_handle *h)
-{
-	assert_ptr_equal(h, &fake);
-	fake.handles--;
-}
-
-libusb_device *__wrap_libusb_get_device(libusb_device_handle *h)
-{
-	assert_ptr_equal(h, &fake);
-	return (libusb_device *)&fake;
-}
-
-int __wrap_libusb_get_device_descriptor(libusb_device *d, struct libusb_device_descriptor *descriptor)
-{
-	assert_ptr_equal(d, &fake);
-	descriptor->bcdDevice = fake.release;
-	return 0;
-}
-
-int __wrap_libusb_set_auto_detach_kernel_driver(libusb_device_handle *h, int on)
-{
-	assert_ptr_equal(h, &fake);
-	assert_int_equal(on, 1);
-	return 0;
-}
-
-int __wrap_libusb_claim_interface(libusb_device_handle *h, int i)
-{
-	int rc = fails("claim");
-
-	assert_ptr_equal(h, &fake);
-	note("claim %d;", i);
-	fake.claims += rc == 0;
-	return rc;
-}
-
-int __wrap_libusb_release_interface(libusb_device_handle *h, int i)
-{
-	assert_ptr_equal(h, &fake);
-	note("release %d;", i);
-	fake.claims--;
-	return 0;
-}
-
-int __wrap_libusb_set_interface_alt_setting(libusb_device_handle *h, int i, int alternate)
-{
-	assert_ptr_equal(h, &fake);
-	note("alternate %d of %d;", alternate, i);
-	return fails("alternate");
-}
-
-int __wrap_libusb_clear_halt(libusb_device_handle *h, unsigned char endpoint)
-{
-	assert_ptr_equal(h, &fake);
-	note("clear %02x;", endpoint);
-	return fails("clear");
-}
-
-int __wrap_libusb_control_transfer(libusb_device_handle *h, uint8_t type, uint8_t request, uint16_t value, uint16_t index,
-				   unsigned char *data, uint16_t n, unsigned timeout)
-{
-	int rc = fails("control");
-
-	assert_ptr_equal(h, &fake);
-	assert_true(timeout > 0);
-	note("%02x %02x %04x %04x", type, request, value, index);
-	for (unsigned i = 0; i < n; i++)
-		note("%s%02x", i ? "" : " ", data[i]);
-	note(";");
-	return rc ? rc : n;
-}
-
-struct libusb_transfer *__wrap_libusb_alloc_transfer(int packets)
-{
-	struct libusb_transfer *t = out_of_memory() ? NULL : __real_calloc(1, sizeof *t);
-
-	assert_int_equal(packets, 0);
-	fake.transfers += t != NULL;
-	return t;
-}
-
-static bool drop(struct libusb_transfer **list, unsigned *n, const struct libusb_transfer *t)
-{
-	for (unsigned i = 0; i < *n; i++)
-		if (list[i] == t) {
-			memmove(&list[i], &list[i + 1], (--*n - i) * sizeof *list);
-			return true;
-		}
-	return false;
-}
-
-void __wrap_libusb_free_transfer(struct libusb_transfer *t)
-{
-	assert_false(drop(fake.flying, &fake.n_flying, t));
-	fake.transfers--;
-	free(t);
-}
-
-int __wrap_libusb_submit_transfer(struct libusb_transfer *t)
-{
-	int rc = fails(t->endpoint == IN ? "submit in" : "submit out");
-
-	assert_int_equal(t->timeout, 0);
-	if (rc)
-		return rc;
-	assert_in_range(fake.n_flying, 0, MOST - 1);
-	fake.flying[fake.n_flying++] = t;
-	fake.zero_packets += t->endpoint == OUT && t->flags & LIBUSB_TRANSFER_ADD_ZERO_PACKET;
-	return 0;
-}
-
-int __wrap_libusb_cancel_transfer(struct libusb_transfer *t)
-{
-	fake.cancelled++;
-	drop(fake.called_back, &fake.n_called_back, t);
-	fake.called_back[fake.n_called_back++] = t;
-	return 0;
-}
-
-static void befalls(struct libusb_transfer *t, enum libusb_transfer_status status, int n)
-{
-	assert_true(drop(fake.flying, &fake.n_flying, t));
-	t->status = status;
-	t->actual_length = n;
-	fake.done[fake.n_done++] = t;
-}
-
-static void cancel(struct libusb_transfer *t)
-{
-	for (unsigned i = 0; i < fake.n_flying; i++)
-		if (fake.flying[i] == t)
-			befalls(t, LIBUSB_TRANSFER_CANCELLED, 0);
-}
-
-static void cancel_due(void)
-{
-	if (fake.n_called_back && fake.cancel_after) {
-		fake.cancel_after -= fake.cancel_after != UINT_MAX;
-		return;
-	}
-	for (unsigned i = 0; i < fake.n_called_back; i++)
-		cancel(fake.called_back[i]);
-	fake.n_called_back = 0;
-}
-
-int __wrap_libusb_handle_events_timeout_completed(libusb_context *c, struct timeval *tv, int *completed)
-{
-	assert_ptr_equal(c, &fake);
-	assert_null(completed);
-	assert_true(tv->tv_sec == 0);
-	cancel_due();
-	for (unsigned i = 0; i < fake.n_done; i++)
-		fake.done[i]->callback(fake.done[i]);
-	fake.n_done = 0;
-	return 0;
-}
-
 /* --- the device */
+
+static struct {
+	uint8_t bytes[65536];
+	size_t n;
+} wire; /* what the device took */
+
+static void did(const char *what)
+{
+	assert_string_equal(fake.calls, what);
+	fake.calls[0] = 0;
+}
 
 static struct libusb_transfer *oldest(uint8_t endpoint)
 {
-	for (unsigned i = 0; i < fake.n_flying; i++)
-		if (fake.flying[i]->endpoint == endpoint)
-			return fake.flying[i];
-	fail_msg("no transfer of %02x is under way", endpoint);
-	return NULL;
+	struct libusb_transfer *t = fake_oldest(endpoint);
+
+	if (!t)
+		fail_msg("no transfer of %02x is under way", endpoint);
+	return t;
 }
 
 static unsigned under_way(uint8_t endpoint)
@@ -385,7 +94,7 @@ static void in_ends(enum libusb_transfer_status status, const void *bytes, size_
 	assert_in_range(n, 0, (size_t)t->length);
 	if (n)
 		memcpy(t->buffer, bytes, n);
-	befalls(t, status, (int)n);
+	fake_befalls(t, status, n);
 	link_ready(lk);
 }
 
@@ -400,16 +109,16 @@ static void out_ends(enum libusb_transfer_status status, int n)
 	struct libusb_transfer *t = oldest(OUT);
 	size_t took = n < 0 ? (size_t)t->length : (size_t)n;
 
-	memcpy(fake.wire + fake.n_wire, t->buffer, took);
-	fake.n_wire += took;
-	befalls(t, status, (int)took);
+	memcpy(wire.bytes + wire.n, t->buffer, took);
+	wire.n += took;
+	fake_befalls(t, status, took);
 	link_ready(lk);
 }
 
 static void took(const void *bytes, size_t n)
 {
-	assert_int_equal(fake.n_wire, n);
-	assert_memory_equal(fake.wire, bytes, n);
+	assert_int_equal(wire.n, n);
+	assert_memory_equal(wire.bytes, bytes, n);
 }
 
 /* --- the stage */
@@ -419,21 +128,12 @@ static struct usb_place place = { .mode = { 115200, 8, 'n', 1, false } };
 static int setup(void **state)
 {
 	(void)state;
-	memset(&fake, 0, sizeof fake);
-	fake.found = (struct usb_found){ .bus = 3, .number = 17 };
-	fake.found.choice = (struct usb_choice){ .interface = 1, .control = 1, .in = IN, .out = OUT, .in_packet = PACKET, .out_packet = PACKET };
+	fake_begin();
+	wire.n = 0;
+	allocations = 0;
 	place.mode = (struct serial_mode){ 115200, 8, 'n', 1, false };
 	lk = NULL;
 	return pipe2(fake.event, O_CLOEXEC | O_NONBLOCK) || buf_init(&out, 65536) < 0 || buf_init(&in, 4096) < 0 ? -1 : 0;
-}
-
-static void nothing_is_left(void)
-{
-	assert_int_equal(fake.transfers, 0);
-	assert_int_equal(fake.claims, 0);
-	assert_int_equal(fake.handles, 0);
-	assert_int_equal(fake.contexts, 0);
-	assert_int_equal(fake.n_flying, 0);
 }
 
 static void hang_up(void)
@@ -446,7 +146,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	hang_up();
-	nothing_is_left();
+	fake_nothing_is_left();
 	close(fake.event[0]);
 	close(fake.event[1]);
 	buf_fini(&out);
@@ -517,7 +217,7 @@ static void a_device_is_opened_and_given_back(void **state)
 	did("claim 1;");
 	hang_up();
 	did("release 1;");
-	nothing_is_left();
+	fake_nothing_is_left();
 	assert_int_equal(lowest_fd(), fd);
 }
 
@@ -546,7 +246,7 @@ static void refused(int error)
 	lk = (struct link *)1;
 	assert_int_equal(link_usb_dial(&lk, &place), error);
 	assert_null(lk);
-	nothing_is_left();
+	fake_nothing_is_left();
 	assert_int_equal(lowest_fd(), fd);
 	assert_null(fake.failing);
 }
@@ -602,7 +302,7 @@ static void whatever_fails_nothing_is_kept(void **state)
 		assert_int_equal(fake.after, UINT_MAX);
 		fake.failing = NULL;
 		assert_null(lk);
-		nothing_is_left();
+		fake_nothing_is_left();
 	}
 }
 
@@ -615,7 +315,7 @@ static void each_request_of_an_ftdi_is_needed(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		fake.after = i;
 		assert_int_equal(link_usb_dial(&lk, &place), -EIO);
-		nothing_is_left();
+		fake_nothing_is_left();
 	}
 	fake.after = 5;
 	assert_int_equal(link_usb_dial(&lk, &place), 0);
@@ -637,11 +337,11 @@ static void each_allocation_may_fail(void **state)
 
 	(void)state;
 	for (int rc = -ENOMEM; rc; n++) {
-		fake.allocations = n;
+		allocations = n;
 		rc = link_usb_dial(&lk, &place);
 		assert_true(rc == 0 || rc == -ENOMEM);
 		if (rc)
-			nothing_is_left();
+			fake_nothing_is_left();
 	}
 	assert_in_range(n, 2 * FLYING_INS, 100);
 }
@@ -703,7 +403,7 @@ static void what_is_ahead_waits_for_its_turn(void **state)
 	dial();
 	t = fake.flying[1];
 	memcpy(t->buffer, "second", 6);
-	befalls(t, LIBUSB_TRANSFER_COMPLETED, 6);
+	fake_befalls(t, LIBUSB_TRANSFER_COMPLETED, 6);
 	link_ready(lk);
 	hears(0, "");
 	assert_true(awaited() == NEVER);
@@ -716,7 +416,7 @@ static void looked_at_when_it_is_worth_it(void **state)
 	(void)state;
 	dial();
 	hears(0, "");
-	befalls(oldest(IN), LIBUSB_TRANSFER_COMPLETED, 0);
+	fake_befalls(oldest(IN), LIBUSB_TRANSFER_COMPLETED, 0);
 	hears(0, "");
 	assert_int_equal(fake.n_done, 1);
 	link_ready(lk);
@@ -845,7 +545,7 @@ static void every_end_of_a_receive(void **state)
 		for (unsigned i = 0; i < FATES; i++) {
 			receive_fails(&fates[i], at);
 			hang_up();
-			nothing_is_left();
+			fake_nothing_is_left();
 			fake.calls[0] = 0;
 		}
 }
@@ -1024,7 +724,7 @@ static void what_fills_its_last_packet_is_ended_by_an_empty_one(void **state)
 /* The at-th of two fails when some of it is taken. */
 static void send_fails(const struct fate *f, unsigned at, int some)
 {
-	fake.n_wire = 0;
+	wire.n = 0;
 	dial();
 	assert_int_equal(send_text("one", 0), 0);
 	assert_int_equal(send_text("two", 0), 0);
@@ -1063,7 +763,7 @@ static void every_end_of_a_send(void **state)
 				fake.calls[0] = 0;
 				send_fails(&fates[i], at, some);
 				hang_up();
-				nothing_is_left();
+				fake_nothing_is_left();
 			}
 }
 
@@ -1364,7 +1064,7 @@ static void what_is_under_way_is_cancelled(void **state)
 	assert_int_equal(send_text("x", 0), 0);
 	hang_up();
 	assert_int_equal(fake.cancelled, FLYING_INS + 1);
-	nothing_is_left();
+	fake_nothing_is_left();
 }
 
 static void cancelled_late(void **state)
@@ -1373,7 +1073,7 @@ static void cancelled_late(void **state)
 	dial();
 	fake.cancel_after = 19;
 	hang_up();
-	nothing_is_left();
+	fake_nothing_is_left();
 }
 
 /* Its memory may be written to yet; the device is let go of. */
