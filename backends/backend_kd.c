@@ -273,7 +273,7 @@ static void kd_destroy(struct backend *be)
 {
 	struct backend_kd *b = (struct backend_kd *)be;
 	struct buf *bufs[] = { &b->in, &b->out, &b->map, &b->text, &b->doc, &b->words, &b->payload, &b->data, &b->promise,
-		               &b->arg, &b->fetch.bytes, &b->report, &b->kdbg_bytes };
+		               &b->arg, &b->fetch.bytes, &b->report, &b->block.bytes };
 
 	link_destroy_stack(b->link);
 	kd_wire_fini(&b->wire);
@@ -281,7 +281,7 @@ static void kd_destroy(struct backend *be)
 	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
 		buf_fini(bufs[i]);
 	free(b->cpus);
-	free(b->images);
+	kd_images_fini(&b->images);
 	free(b);
 }
 
@@ -300,15 +300,14 @@ static bool allocate(struct backend_kd *b, enum kd_dialect d)
 		{ &b->in, LINE }, { &b->out, OUT }, { &b->map, MAP }, { &b->text, KD_PAYLOAD_MAX }, { &b->doc, DOC },
 		{ &b->words, BACKEND_KD_WORDS }, { &b->payload, KD_PAYLOAD_MAX }, { &b->data, KD_PAYLOAD_MAX },
 		{ &b->promise, KD_PAYLOAD_MAX }, { &b->arg, RSP_DATA_MAX }, { &b->fetch.bytes, RSP_DATA_MAX },
-		{ &b->report, KD_PAYLOAD_MAX }, { &b->kdbg_bytes, KDBG },
+		{ &b->report, KD_PAYLOAD_MAX }, { &b->block.bytes, KDBG },
 	};
 
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		if (buf_init(bufs[i].buf, bufs[i].cap) < 0)
 			return false;
 	b->cpus = calloc(BACKEND_KD_CPUS, sizeof *b->cpus);
-	b->images = calloc(BACKEND_KD_IMAGES, sizeof *b->images);
-	return b->cpus && b->images && kd_wire_init(&b->wire, d) == 0 && tdesc_init(&b->tdesc) == 0;
+	return b->cpus && kd_images_init(&b->images) == 0 && kd_wire_init(&b->wire, d) == 0 && tdesc_init(&b->tdesc) == 0;
 }
 
 static struct backend *new_of(struct link *stack, enum kd_dialect d)

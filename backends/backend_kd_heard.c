@@ -58,7 +58,7 @@ int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p)
 /* A target that is given a file puts it over its own: refused, always. */
 int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p)
 {
-	char name[BACKEND_KD_NAME];
+	char name[KD_IMAGE_NAME];
 	struct kd_file file;
 
 	if (kd_file_parse(p->payload, &file) < 0) {

@@ -75,9 +75,9 @@ static int modules(struct backend_kd *b, const struct words *w)
 	if (rc <= 0)
 		return rc;
 	buf_reset(&b->doc, 0);
-	for (size_t i = 0; i < b->images_n; i++)
-		SAY(b, "0x%016llx 0x%08x %s\n", (unsigned long long)b->images[i].base, b->images[i].size, b->images[i].name);
-	if (!b->images_n)
+	for (size_t i = 0; i < b->images.n; i++)
+		SAY(b, "0x%016llx 0x%08x %s\n", (unsigned long long)b->images.image[i].base, b->images.image[i].size, b->images.image[i].name);
+	if (!b->images.n)
 		SAY(b, "none known (too early in its boot, or its list cannot be read)\n");
 	return 1;
 }
@@ -152,7 +152,7 @@ static int bugcheck(struct backend_kd *b, const struct words *w)
 	int rc = backend_kd_data_block(b);
 
 	(void)w;
-	if (rc > 0 && kd_kdbg_get(buf_span(&b->kdbg_bytes), b->version.machine, KD_KDBG_BUGCHECK_DATA, &at) && at)
+	if (rc > 0 && kd_kdbg_get(buf_span(&b->block.bytes), b->version.machine, KD_KDBG_BUGCHECK_DATA, &at) && at)
 		rc = backend_kd_fetch(b, at, VALUES * size, &got);
 	if (rc == 0)
 		return 0;

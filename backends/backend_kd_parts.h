@@ -10,7 +10,9 @@
 #include "backends/kd/api.h"
 #include "backends/kd/context.h"
 #include "backends/kd/hw.h"
+#include "backends/kd/images.h"
 #include "backends/kd/io.h"
+#include "backends/kd/kdbg.h"
 #include "backends/kd/sites.h"
 #include "backends/kd/slots.h"
 #include "backends/kd/state.h"
@@ -37,8 +39,6 @@ enum backend_kd_state {
 
 enum {
 	BACKEND_KD_CPUS = 256,
-	BACKEND_KD_IMAGES = 1024,
-	BACKEND_KD_NAME = 64,
 	BACKEND_KD_WORDS = 2048,
 	BACKEND_KD_KNOCK_MS = 700,      /* between a RESET and a break-in, while nothing is heard */
 	BACKEND_KD_ANSWER_MS = 5000,    /* a request's answer */
@@ -69,12 +69,11 @@ struct backend_kd_cpu {
 	unsigned tried;                 /* of enum kd_source: was asked in this stop */
 };
 
-struct backend_kd_image {
-	uint64_t base;
-	uint32_t size, text;            /* text: where its first section is, from base */
-	bool seen, dll;                 /* seen: its header was looked at, which tells .dll */
-	uint16_t look;                  /* so much of the header is to be looked at */
-	char name[BACKEND_KD_NAME];
+/* Where the kernel keeps what a debugger may want to know (kdbg.h): it is looked for once, unless that failed. */
+struct backend_kd_block {
+	enum { BACKEND_KD_BLOCK_UNKNOWN, BACKEND_KD_BLOCK_SEARCHED, BACKEND_KD_BLOCK_FOUND, BACKEND_KD_BLOCK_KNOWN } state;
+	struct kd_kdbg_walk walk;
+	struct buf bytes;
 };
 
 /* Memory that is being read, or was: what is asked for again is there. */
@@ -166,17 +165,8 @@ struct backend_kd {
 
 	struct backend_kd_breaks breaks;
 
-	/* Images. */
-	struct backend_kd_image *images; /* BACKEND_KD_IMAGES */
-	size_t images_n;
-	bool images_known;
-	struct kd_module_walk walk;
-	struct kd_module module;
-	struct kd_kdbg_walk kdbg;
-	struct buf kdbg_bytes;
-	bool kdbg_known, kdbg_tried, kdbg_found, kdbg_failed; /* tried: it is looked for */
-	bool walking;
-	unsigned walk_step;
+	struct kd_images images;
+	struct backend_kd_block block;
 };
 
 static inline int backend_kd_fails(struct backend_kd *b, const char *why)
@@ -272,8 +262,8 @@ bool backend_kd_storms(struct backend_kd *b); /* false: what it does by itself m
 int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struct backend_news *news);
 
 /* backend_kd_modules.c */
-int backend_kd_images(struct backend_kd *b) MUST_USE; /* 1: .images; also when some, or all, could not be read */
-int backend_kd_data_block(struct backend_kd *b) MUST_USE; /* 1: .kdbg_bytes; -ENOENT */
+int backend_kd_images(struct backend_kd *b) MUST_USE; /* 1: .images has them; also when some, or all, could not be read */
+int backend_kd_data_block(struct backend_kd *b) MUST_USE; /* 1: .block.bytes; -ENOENT */
 int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_load_address(struct backend_kd *b, struct backend_news *news) MUST_USE;

@@ -107,11 +107,11 @@ static const char *path_of(const struct kd_state *st, char *out, size_t size)
 
 static enum verdict judge_load(struct backend_kd *b)
 {
-	char name[BACKEND_KD_NAME];
+	char name[KD_IMAGE_NAME];
 
 	if (b->st.kind != KD_LOAD_SYMBOLS)
 		return PASS;
-	b->images_known = false;
+	b->images.known = false;
 	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
 	if (b->st.load.everything)
 		backend_kd_print(b, "kdgate: the target says that all its images go (it reboots, or hands over to the kernel)\n");
@@ -281,7 +281,8 @@ static int learn_again(struct backend_kd *b)
 	b->restarted = false;
 	if (backend_kd_reparse(b) < 0)
 		return backend_kd_fails(b, "its state change makes no sense");
-	b->images_known = b->kdbg_known = false;
+	b->images.known = false;
+	b->block.state = BACKEND_KD_BLOCK_UNKNOWN;
 	if (before == b->version.kern_base) {
 		backend_kd_breaks_doubt(b);
 		return 1;
