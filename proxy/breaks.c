@@ -5,12 +5,19 @@
 
 enum { WORDS = BREAKS_SLOTS / 64 };
 
+static bool is_same(struct breakpoint a, struct breakpoint b)
+{
+	bool watches = a.type > 1;
+
+	return a.type == b.type && a.addr == b.addr && (!watches || a.kind == b.kind);
+}
+
 /* Its place; .count: it is not there. */
 static size_t place_of(const struct breaks *b, struct breakpoint bp)
 {
 	size_t i = 0;
 
-	while (i < b->count && (b->at[i].bp.addr != bp.addr || b->at[i].bp.type != bp.type || b->at[i].bp.kind != bp.kind))
+	while (i < b->count && !is_same(b->at[i].bp, bp))
 		i++;
 	return i;
 }
@@ -136,4 +143,11 @@ bool breaks_owns(const struct breaks *b, struct breakpoint bp, unsigned slot)
 	size_t i = place_of(b, bp);
 
 	return i < b->count && has_owner(&b->at[i], slot);
+}
+
+struct breakpoint breaks_as_set(const struct breaks *b, struct breakpoint bp)
+{
+	size_t i = place_of(b, bp);
+
+	return i < b->count ? b->at[i].bp : bp;
 }

@@ -6,7 +6,8 @@
 
 enum { BREAKS_MAX = 1024, BREAKS_SLOTS = 256, BREAKS_TYPES = 5 };
 
-/* As Z and z name it: what differs in any of the three is another breakpoint. */
+/* As Z and z name it. A watchpoint that differs in any of the three is another one; of the others there is one of a type at an address: stubs
+ * know them by that, so a second of another kind would be the first, and whoever removed it would remove both. */
 struct breakpoint {
 	unsigned type; /* 0 software, 1 hardware, 2 write, 3 read, 4 access */
 	uint64_t addr, kind;
@@ -36,5 +37,6 @@ void breaks_forget_all(struct breaks *b); /* the target is another one, or a new
 size_t breaks_count(const struct breaks *b); /* orphans included */
 size_t breaks_of(const struct breaks *b, unsigned slot); /* how many this slot owns */
 bool breaks_owns(const struct breaks *b, struct breakpoint bp, unsigned slot);
+struct breakpoint breaks_as_set(const struct breaks *b, struct breakpoint bp); /* of the kind that it was set with; bp, if it is not there */
 
 #endif

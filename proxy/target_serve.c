@@ -49,7 +49,10 @@ static int break_set(struct target *t, struct session *s, unsigned slot, uint64_
 /* One that is not this client's is not there for it: removing it is done already, and another's stays. */
 static int break_clear(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
-	if (breaks_disown(&t->breaks, target_breakpoint_of(&s->cmd), slot) > 0)
+	struct breakpoint bp = breaks_as_set(&t->breaks, target_breakpoint_of(&s->cmd));
+
+	s->cmd.len = bp.kind;
+	if (breaks_disown(&t->breaks, bp, slot) > 0)
 		return hand_over(t, s, now);
 	session_ok(s);
 	return 1;

@@ -71,9 +71,9 @@ static void never_set_while_owned(void **state)
 	assert_int_equal(breaks_own(&b, at(0x10), 3), 1);
 }
 
-static void all_three_make_the_key(void **state)
+static void what_makes_the_key(void **state)
 {
-	static const struct breakpoint keys[] = { { 0, 0x10, 1 }, { 1, 0x10, 1 }, { 0, 0x10, 4 }, { 0, 0x11, 1 }, { 4, 0x10, 1 } };
+	static const struct breakpoint keys[] = { { 0, 0x10, 1 }, { 1, 0x10, 1 }, { 4, 0x10, 4 }, { 0, 0x11, 1 }, { 4, 0x10, 1 } };
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++)
@@ -86,6 +86,25 @@ static void all_three_make_the_key(void **state)
 	assert_int_equal(breaks_disown(&b, at(0x10), BREAKS_SLOTS), -ENOENT);
 	breaks_leave(&b, BREAKS_SLOTS + 7);
 	assert_int_equal(breaks_of(&b, 7), 5);
+}
+
+static void kinds_of_one_breakpoint(void **state)
+{
+	static const struct breakpoint first = { 0, 0x10, 2 }, second = { 0, 0x10, 4 }, hard = { 1, 0x10, 1 }, harder = { 1, 0x10, 4 };
+
+	(void)state;
+	assert_int_equal(breaks_own(&b, first, 7), 1);
+	assert_int_equal(breaks_own(&b, second, 8), 0);
+	assert_int_equal(breaks_own(&b, hard, 7), 1);
+	assert_int_equal(breaks_disown(&b, harder, 8), -ENOENT);
+	assert_int_equal(breaks_disown(&b, first, 7), 0);
+	assert_true(breaks_owns(&b, first, 8));
+	assert_int_equal(breaks_as_set(&b, second).kind, 2);
+	assert_int_equal(breaks_as_set(&b, harder).kind, 1);
+	assert_int_equal(breaks_as_set(&b, (struct breakpoint){ 2, 0x10, 8 }).kind, 8);
+	assert_int_equal(breaks_disown(&b, second, 8), 1);
+	breaks_gone(&b, second);
+	assert_int_equal(breaks_count(&b), 1);
 }
 
 static void there_is_a_ceiling(void **state)
@@ -191,8 +210,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(owners_come_and_go, fresh),     cmocka_unit_test_setup(an_orphan_is_adopted, fresh),
-		cmocka_unit_test_setup(never_set_while_owned, fresh),  cmocka_unit_test_setup(all_three_make_the_key, fresh),
-		cmocka_unit_test_setup(there_is_a_ceiling, fresh),     cmocka_unit_test_setup(as_a_plain_model_has_it, fresh),
+		cmocka_unit_test_setup(never_set_while_owned, fresh),  cmocka_unit_test_setup(what_makes_the_key, fresh),
+		cmocka_unit_test_setup(kinds_of_one_breakpoint, fresh), cmocka_unit_test_setup(there_is_a_ceiling, fresh),
+		cmocka_unit_test_setup(as_a_plain_model_has_it, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
