@@ -32,13 +32,13 @@ static int hear_data(struct backend_kd *b, const struct kd_packet *p)
 		[KD_TYPE_DEBUG_IO] = backend_kd_hear_io, [KD_TYPE_FILE_IO] = backend_kd_hear_file,
 	};
 
-	b->heard = true;
+	b->meet.heard = true;
 	return (p->type < KD_TYPES && hears[p->type] ? hears[p->type] : hear_nothing)(b, p);
 }
 
 static int hear_acked(struct backend_kd *b)
 {
-	if (b->asking && b->unreplied)
+	if (b->req.asking && b->req.unreplied)
 		backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
 	return BACKEND_MOVED;
 }
@@ -46,7 +46,7 @@ static int hear_acked(struct backend_kd *b)
 /* It booted, or it had given us up; which of both is seen when it stands next. */
 static int hear_restarted(struct backend_kd *b)
 {
-	if (b->asking)
+	if (b->req.asking)
 		guard_note(&b->guard, GUARD_UNASKED, "it began anew in the middle of a request");
 	b->restarted = true;
 	backend_kd_void_request(b);
@@ -56,7 +56,7 @@ static int hear_restarted(struct backend_kd *b)
 /* What is out may have been taken before: its next try may be dropped. The RESET was counted when it went. */
 static int hear_reset_done(struct backend_kd *b)
 {
-	b->asks -= b->asking && b->asks;
+	b->req.asks -= b->req.asking && b->req.asks;
 	backend_kd_void_request(b);
 	return BACKEND_MOVED;
 }
@@ -81,10 +81,10 @@ static int hear_packet(struct backend_kd *b, int ev, const struct kd_packet *p)
 
 static void note_noise(struct backend_kd *b)
 {
-	if (b->wire.framer.noise - b->noise_told < BACKEND_KD_NOISE_BYTES)
+	if (b->line.wire.framer.noise - b->line.noise_told < BACKEND_KD_NOISE_BYTES)
 		return;
-	b->noise_told = b->wire.framer.noise;
-	guard_note(&b->guard, GUARD_NOISE, "%llu bytes so far that are no KD packet", (unsigned long long)b->noise_told);
+	b->line.noise_told = b->line.wire.framer.noise;
+	guard_note(&b->guard, GUARD_NOISE, "%llu bytes so far that are no KD packet", (unsigned long long)b->line.noise_told);
 }
 
 /* The ACK goes before any work on what it is for: a target waits for it. A request does not: what it is for may just change. */
@@ -94,18 +94,18 @@ static int listen(struct backend_kd *b, uint64_t now)
 	bool told;
 	int ev, rc;
 
-	if (!b->in.len && !kd_wire_keeps(&b->wire)) {
-		rc = link_recv(b->link, &b->in, now);
+	if (!b->line.in.len && !kd_wire_keeps(&b->line.wire)) {
+		rc = link_recv(b->line.link, &b->line.in, now);
 		told = backend_kd_remark(b);
 		if (rc <= 0)
 			return rc < 0 || !told ? rc : BACKEND_MOVED;
-		if (!b->in.len)
+		if (!b->line.in.len)
 			return backend_kd_join(b, now);
 	}
-	ev = kd_wire_take(&b->wire, &b->in, &p, now);
+	ev = kd_wire_take(&b->line.wire, &b->line.in, &p, now);
 	note_noise(b);
 	if (ev < 0) {
-		b->why = b->wire.why;
+		b->why = b->line.wire.why;
 		return ev;
 	}
 	rc = backend_kd_send(b, now);
@@ -121,7 +121,7 @@ static int say_nothing(struct backend_kd *b, uint64_t now)
 static int say_gone(struct backend_kd *b, uint64_t now)
 {
 	(void)now;
-	return kd_wire_idle(&b->wire) && !b->out.len ? -ESHUTDOWN : 0;
+	return kd_wire_idle(&b->line.wire) && !b->line.out.len ? -ESHUTDOWN : 0;
 }
 
 static const struct {
@@ -140,18 +140,18 @@ static const struct {
 
 static int work(struct backend_kd *b, struct backend_news *news)
 {
-	return b->task && !b->asking && !b->unsent ? b->task(b, news) : 0;
+	return b->task.run && !b->req.asking && !b->req.unsent ? b->task.run(b, news) : 0;
 }
 
 /* Nobody acknowledges an answer to a prompt any more when it was heard, and that was lost: the target runs on. */
 static int tick(struct backend_kd *b, uint64_t now)
 {
-	int rc = kd_wire_tick(&b->wire, now);
+	int rc = kd_wire_tick(&b->line.wire, now);
 
-	if (rc == -ETIMEDOUT && !b->asking)
+	if (rc == -ETIMEDOUT && !b->req.asking)
 		return 0;
 	if (rc < 0)
-		b->why = b->wire.why;
+		b->why = b->line.wire.why;
 	return rc;
 }
 
@@ -188,12 +188,12 @@ static int kd_poll(struct backend *be, struct backend_news *news, uint64_t now)
 
 static int copy_command(struct backend_kd *b, const struct rsp_cmd *cmd)
 {
-	buf_reset(&b->arg, 0);
-	if (buf_put_span(&b->arg, cmd->data) < 0)
+	buf_reset(&b->task.arg, 0);
+	if (buf_put_span(&b->task.arg, cmd->data) < 0)
 		return -EINVAL;
-	b->cmd = *cmd;
-	b->cmd.data = buf_span(&b->arg);
-	b->cmd.text = b->cmd.annex = (struct span){ 0 };
+	b->task.cmd = *cmd;
+	b->task.cmd.data = buf_span(&b->task.arg);
+	b->task.cmd.text = b->task.cmd.annex = (struct span){ 0 };
 	return 0;
 }
 
@@ -208,7 +208,7 @@ static int kd_submit(struct backend *be, const struct rsp_cmd *cmd)
 	rc = b->state == BACKEND_KD_IDLE ? copy_command(b, cmd) : -EBUSY;
 	if (rc)
 		return rc;
-	b->break_wanted = false;
+	b->break_in.wanted = false;
 	backend_kd_begin(b, BACKEND_KD_BUSY, task);
 	return 0;
 }
@@ -217,12 +217,12 @@ static void kd_interrupt(struct backend *be)
 {
 	struct backend_kd *b = (struct backend_kd *)be;
 
-	b->cut = true;
-	if (b->break_wanted && !b->unheard)
+	b->task.cut = true;
+	if (b->break_in.wanted && !b->break_in.unheard)
 		return;
-	b->break_wanted = true;
-	b->break_sent = b->unheard = false;
-	b->break_tries = 0;
+	b->break_in.wanted = true;
+	b->break_in.sent = b->break_in.unheard = false;
+	b->break_in.tries = 0;
 	b->deadline = 0; /* whoever asked for it may be the last of this turn */
 }
 
@@ -236,7 +236,7 @@ static void kd_leave(struct backend *be)
 
 static const struct backend_info *kd_info(const struct backend *be)
 {
-	return &((const struct backend_kd *)be)->info;
+	return &((const struct backend_kd *)be)->offer.info;
 }
 
 static const char *kd_why(const struct backend *be)
@@ -251,20 +251,20 @@ static struct guard *kd_guard(struct backend *be)
 
 static void kd_ready(struct backend *be)
 {
-	link_ready(((struct backend_kd *)be)->link);
+	link_ready(((struct backend_kd *)be)->line.link);
 }
 
 static void kd_wait(const struct backend *be, struct wait *w)
 {
 	const struct backend_kd *b = (const struct backend_kd *)be;
 
-	link_wait(b->link, w);
+	link_wait(b->line.link, w);
 	w->read = true;
-	wait_until(w, kd_wire_until(&b->wire));
-	if (b->asking)
-		wait_until(w, b->answer_by);
-	if (b->calm_at > b->now)
-		wait_until(w, b->calm_at);
+	wait_until(w, kd_wire_until(&b->line.wire));
+	if (b->req.asking)
+		wait_until(w, b->req.answer_by);
+	if (b->said.calm_at > b->now)
+		wait_until(w, b->said.calm_at);
 	if (states[b->state].timed)
 		wait_until(w, b->deadline);
 }
@@ -272,12 +272,12 @@ static void kd_wait(const struct backend *be, struct wait *w)
 static void kd_destroy(struct backend *be)
 {
 	struct backend_kd *b = (struct backend_kd *)be;
-	struct buf *bufs[] = { &b->in, &b->out, &b->map, &b->text, &b->doc, &b->words, &b->payload, &b->data, &b->promise,
-		               &b->arg, &b->fetch.bytes, &b->report, &b->block.bytes };
+	struct buf *bufs[] = { &b->line.in, &b->line.out, &b->offer.map, &b->said.text, &b->doc, &b->words, &b->req.payload, &b->req.data, &b->said.promise,
+		               &b->task.arg, &b->fetch.bytes, &b->stop.report, &b->block.bytes };
 
-	link_destroy_stack(b->link);
-	kd_wire_fini(&b->wire);
-	tdesc_fini(&b->tdesc);
+	link_destroy_stack(b->line.link);
+	kd_wire_fini(&b->line.wire);
+	tdesc_fini(&b->offer.tdesc);
 	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
 		buf_fini(bufs[i]);
 	free(b->cpus);
@@ -297,17 +297,17 @@ static bool allocate(struct backend_kd *b, enum kd_dialect d)
 		struct buf *buf;
 		size_t cap;
 	} bufs[] = {
-		{ &b->in, LINE }, { &b->out, OUT }, { &b->map, MAP }, { &b->text, KD_PAYLOAD_MAX }, { &b->doc, DOC },
-		{ &b->words, BACKEND_KD_WORDS }, { &b->payload, KD_PAYLOAD_MAX }, { &b->data, KD_PAYLOAD_MAX },
-		{ &b->promise, KD_PAYLOAD_MAX }, { &b->arg, RSP_DATA_MAX }, { &b->fetch.bytes, RSP_DATA_MAX },
-		{ &b->report, KD_PAYLOAD_MAX }, { &b->block.bytes, KDBG },
+		{ &b->line.in, LINE }, { &b->line.out, OUT }, { &b->offer.map, MAP }, { &b->said.text, KD_PAYLOAD_MAX }, { &b->doc, DOC },
+		{ &b->words, BACKEND_KD_WORDS }, { &b->req.payload, KD_PAYLOAD_MAX }, { &b->req.data, KD_PAYLOAD_MAX },
+		{ &b->said.promise, KD_PAYLOAD_MAX }, { &b->task.arg, RSP_DATA_MAX }, { &b->fetch.bytes, RSP_DATA_MAX },
+		{ &b->stop.report, KD_PAYLOAD_MAX }, { &b->block.bytes, KDBG },
 	};
 
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		if (buf_init(bufs[i].buf, bufs[i].cap) < 0)
 			return false;
 	b->cpus = calloc(BACKEND_KD_CPUS, sizeof *b->cpus);
-	return b->cpus && kd_images_init(&b->images) == 0 && kd_wire_init(&b->wire, d) == 0 && tdesc_init(&b->tdesc) == 0;
+	return b->cpus && kd_images_init(&b->images) == 0 && kd_wire_init(&b->line.wire, d) == 0 && tdesc_init(&b->offer.tdesc) == 0;
 }
 
 static struct backend *new_of(struct link *stack, enum kd_dialect d)
@@ -323,7 +323,7 @@ static struct backend *new_of(struct link *stack, enum kd_dialect d)
 		kd_destroy(&b->base);
 		return NULL;
 	}
-	b->link = stack;
+	b->line.link = stack;
 	return &b->base;
 }
 

@@ -5,14 +5,14 @@
 
 int backend_kd_ask(struct backend_kd *b, const struct kd_request *r)
 {
-	buf_reset(&b->payload, 0);
-	if (kd_request_put(&b->payload, r) < 0)
+	buf_reset(&b->req.payload, 0);
+	if (kd_request_put(&b->req.payload, r) < 0)
 		return -EINVAL;
-	b->asked = *r;
-	b->asked.data = (struct span){ 0 };
-	b->unsent = true;
-	b->answered = b->by_report = b->going = false;
-	b->asks = 0;
+	b->req.asked = *r;
+	b->req.asked.data = (struct span){ 0 };
+	b->req.unsent = true;
+	b->req.answered = b->req.by_report = b->req.going = false;
+	b->req.asks = 0;
 	return 0;
 }
 
@@ -20,23 +20,23 @@ int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r)
 {
 	int rc = backend_kd_ask(b, r);
 
-	b->by_report = rc == 0;
+	b->req.by_report = rc == 0;
 	return rc;
 }
 
 bool backend_kd_answer(struct backend_kd *b)
 {
-	bool was = b->answered;
+	bool was = b->req.answered;
 
-	b->answered = false;
+	b->req.answered = false;
 	return was;
 }
 
 void backend_kd_settle(struct backend_kd *b, struct kd_reply reply)
 {
-	b->asking = b->unreplied = false;
-	b->answered = true;
-	b->reply = reply;
+	b->req.asking = b->req.unreplied = false;
+	b->req.answered = true;
+	b->req.reply = reply;
 }
 
 /* A resume that a RESET had to follow was not heard: a target that runs hears no RESET either. */
@@ -44,67 +44,67 @@ void backend_kd_void_request(struct backend_kd *b)
 {
 	bool again;
 
-	if (!b->asking)
+	if (!b->req.asking)
 		return;
-	again = kd_api_info(b->asked.api)->idempotent || (b->going && !b->restarted);
-	if (again && ++b->asks < BACKEND_KD_ASKS) {
-		b->asking = false;
-		b->unsent = true;
+	again = kd_api_info(b->req.asked.api)->idempotent || (b->req.going && !b->restarted);
+	if (again && ++b->req.asks < BACKEND_KD_ASKS) {
+		b->req.asking = false;
+		b->req.unsent = true;
 		return;
 	}
 	backend_kd_settle(b, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
-	if (b->asked.api == KD_WRITE_BREAKPOINT)
+	if (b->req.asked.api == KD_WRITE_BREAKPOINT)
 		backend_kd_breaks_doubt(b); /* it may be in, with a handle that nobody knows */
 }
 
 /* Of a target that was just met nobody knows which id it expects: it drops one first request in two, and a RESET mends that. */
 static unsigned patience(const struct backend_kd *b)
 {
-	bool may_be_dropped = b->state == BACKEND_KD_LEARN && b->asks + 1 < BACKEND_KD_ASKS;
+	bool may_be_dropped = b->state == BACKEND_KD_LEARN && b->req.asks + 1 < BACKEND_KD_ASKS;
 
-	if (b->going)
+	if (b->req.going)
 		return backend_kd_is_net(b) ? BACKEND_KD_GO_NET_MS : BACKEND_KD_GO_MS;
 	return may_be_dropped ? BACKEND_KD_KNOCK_MS : BACKEND_KD_ANSWER_MS;
 }
 
 static bool send_request(struct backend_kd *b, uint64_t now)
 {
-	const struct kd_api_info *api = kd_api_info(b->asked.api);
+	const struct kd_api_info *api = kd_api_info(b->req.asked.api);
 
-	if (!b->unsent || kd_wire_send(&b->wire, KD_TYPE_MANIPULATE, buf_span(&b->payload), (struct span){ 0 }) < 0)
+	if (!b->req.unsent || kd_wire_send(&b->line.wire, KD_TYPE_MANIPULATE, buf_span(&b->req.payload), (struct span){ 0 }) < 0)
 		return false;
-	b->unsent = false;
-	b->asking = true;
-	b->unreplied = !api->has_reply && !b->by_report;
-	b->answer_by = now + patience(b);
+	b->req.unsent = false;
+	b->req.asking = true;
+	b->req.unreplied = !api->has_reply && !b->req.by_report;
+	b->req.answer_by = now + patience(b);
 	return true;
 }
 
 static bool send_promise(struct backend_kd *b)
 {
-	if (!b->promise.len || backend_kd_storms(b) || kd_wire_send(&b->wire, b->promise_type, buf_span(&b->promise), (struct span){ 0 }) < 0)
+	if (!b->said.promise.len || backend_kd_storms(b) || kd_wire_send(&b->line.wire, b->said.promise_type, buf_span(&b->said.promise), (struct span){ 0 }) < 0)
 		return false;
-	buf_reset(&b->promise, 0);
+	buf_reset(&b->said.promise, 0);
 	return true;
 }
 
 static int flush_out(struct backend_kd *b, uint64_t now)
 {
-	size_t before = b->out.len;
-	int rc = before ? link_send(b->link, &b->out, now) : 0;
+	size_t before = b->line.out.len;
+	int rc = before ? link_send(b->line.link, &b->line.out, now) : 0;
 
 	if (rc < 0 && rc != -EAGAIN)
 		return rc;
 	if (rc == 0)
-		buf_reset(&b->out, 0);
-	return b->out.len < before;
+		buf_reset(&b->line.out, 0);
+	return b->line.out.len < before;
 }
 
 int backend_kd_push_each(struct backend_kd *b, uint64_t now)
 {
 	int moved = 0, rc = flush_out(b, now);
 
-	while (rc >= 0 && !b->out.len && kd_wire_next(&b->wire, &b->out, now) == 1) {
+	while (rc >= 0 && !b->line.out.len && kd_wire_next(&b->line.wire, &b->line.out, now) == 1) {
 		moved = 1;
 		rc = flush_out(b, now);
 	}
@@ -117,9 +117,9 @@ int backend_kd_send(struct backend_kd *b, uint64_t now)
 
 	if (backend_kd_is_net(b))
 		return backend_kd_push_each(b, now);
-	if (b->out.off)
-		buf_pack(&b->out);
-	while ((rc = kd_wire_next(&b->wire, &b->out, now)) == 1)
+	if (b->line.out.off)
+		buf_pack(&b->line.out);
+	while ((rc = kd_wire_next(&b->line.wire, &b->line.out, now)) == 1)
 		moved = 1;
 	rc = flush_out(b, now);
 	return rc < 0 ? rc : moved | rc;
@@ -128,7 +128,7 @@ int backend_kd_send(struct backend_kd *b, uint64_t now)
 /* What the target waits for goes before what we want of it. */
 int backend_kd_push(struct backend_kd *b, uint64_t now)
 {
-	bool moved = kd_wire_idle(&b->wire) && (send_promise(b) || send_request(b, now));
+	bool moved = kd_wire_idle(&b->line.wire) && (send_promise(b) || send_request(b, now));
 	int rc = backend_kd_send(b, now);
 
 	return rc < 0 ? rc : moved | rc;
@@ -138,7 +138,7 @@ int backend_kd_push(struct backend_kd *b, uint64_t now)
  * break-in makes it say so. */
 static bool goes_surely(struct backend_kd *b)
 {
-	if (!b->going || !b->asks)
+	if (!b->req.going || !b->req.asks)
 		return false;
 	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
 	return true;
@@ -147,21 +147,21 @@ static bool goes_surely(struct backend_kd *b)
 /* The request may have been dropped without a word: then its stream of ids is not ours, and a RESET mends that. */
 int backend_kd_late(struct backend_kd *b, uint64_t now)
 {
-	if (!b->asking || now < b->answer_by)
+	if (!b->req.asking || now < b->req.answer_by)
 		return 0;
-	if (kd_wire_rests(&b->wire)) {
-		b->answer_by = now + patience(b);
+	if (kd_wire_rests(&b->line.wire)) {
+		b->req.answer_by = now + patience(b);
 		return 0;
 	}
 	if (goes_surely(b))
 		return 0;
-	if (++b->asks >= BACKEND_KD_ASKS) {
+	if (++b->req.asks >= BACKEND_KD_ASKS) {
 		b->why = "it does not answer any more, though it takes what is sent (the machine hangs, or another debugger has the line?)";
 		return -ETIMEDOUT;
 	}
-	guard_note(&b->guard, GUARD_REPLY, "no answer to %s", kd_api_info(b->asked.api)->name);
-	kd_wire_reset(&b->wire);
-	b->answer_by = now + patience(b);
+	guard_note(&b->guard, GUARD_REPLY, "no answer to %s", kd_api_info(b->req.asked.api)->name);
+	kd_wire_reset(&b->line.wire);
+	b->req.answer_by = now + patience(b);
 	return 0;
 }
 
@@ -169,16 +169,16 @@ static void keep_context(struct backend_kd *b, struct kd_regs *r)
 {
 	size_t whole = kd_layout(b->version.machine)->context_n;
 
-	if (b->reply.data.len < whole)
-		guard_note(&b->guard, GUARD_REPLY, "%zu bytes of registers where %zu are due", b->reply.data.len, whole);
-	r->context_n = b->reply.data.len < whole ? b->reply.data.len : whole;
-	memcpy(r->context, b->reply.data.p, r->context_n);
+	if (b->req.reply.data.len < whole)
+		guard_note(&b->guard, GUARD_REPLY, "%zu bytes of registers where %zu are due", b->req.reply.data.len, whole);
+	r->context_n = b->req.reply.data.len < whole ? b->req.reply.data.len : whole;
+	memcpy(r->context, b->req.reply.data.p, r->context_n);
 }
 
 static void keep_special(struct backend_kd *b, struct kd_regs *r)
 {
-	r->special_n = b->reply.data.len < sizeof r->special ? b->reply.data.len : sizeof r->special;
-	memcpy(r->special, b->reply.data.p, r->special_n);
+	r->special_n = b->req.reply.data.len < sizeof r->special ? b->req.reply.data.len : sizeof r->special;
+	memcpy(r->special, b->req.reply.data.p, r->special_n);
 }
 
 static void keep_msr(struct backend_kd *b, struct kd_regs *r)
@@ -186,8 +186,8 @@ static void keep_msr(struct backend_kd *b, struct kd_regs *r)
 	const struct kd_layout *l = kd_layout(b->version.machine);
 
 	for (unsigned i = 0; i < KD_MSRS; i++)
-		if (l->msr[i] == b->asked.addr && l->msr[i]) {
-			r->msr[i] = b->reply.value;
+		if (l->msr[i] == b->req.asked.addr && l->msr[i]) {
+			r->msr[i] = b->req.reply.value;
 			r->msr_known |= 1U << i;
 		}
 }
@@ -199,31 +199,31 @@ static void keep(struct backend_kd *b)
 		void (*keep)(struct backend_kd *b, struct kd_regs *r);
 	} keeps[] = { { KD_GET_CONTEXT, keep_context }, { KD_READ_CONTROL_SPACE, keep_special }, { KD_READ_MSR, keep_msr } };
 
-	for (size_t i = 0; i < sizeof keeps / sizeof *keeps && kd_status_ok(b->reply.status); i++)
-		if (keeps[i].api == b->asked.api && b->asked.cpu.index < BACKEND_KD_CPUS)
-			keeps[i].keep(b, &b->cpus[b->asked.cpu.index].regs);
+	for (size_t i = 0; i < sizeof keeps / sizeof *keeps && backend_kd_good(b); i++)
+		if (keeps[i].api == b->req.asked.api && b->req.asked.cpu.index < BACKEND_KD_CPUS)
+			keeps[i].keep(b, &b->cpus[b->req.asked.cpu.index].regs);
 }
 
 /* What comes after that nobody asked for is an answer that came twice, or late. */
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload)
 {
 	struct kd_reply reply;
-	int rc = b->asking ? kd_reply_parse(payload, &b->asked, &reply) : -EBADMSG;
+	int rc = b->req.asking ? kd_reply_parse(payload, &b->req.asked, &reply) : -EBADMSG;
 
 	if (rc == -EBADMSG) {
 		guard_note(&b->guard, GUARD_UNASKED, "an answer that nobody waits for");
 		return BACKEND_MOVED;
 	}
 	if (rc < 0) {
-		guard_note(&b->guard, GUARD_REPLY, "an answer to %s whose lengths cannot be", kd_api_info(b->asked.api)->name);
+		guard_note(&b->guard, GUARD_REPLY, "an answer to %s whose lengths cannot be", kd_api_info(b->req.asked.api)->name);
 		reply = (struct kd_reply){ .status = KD_UNSUCCESSFUL };
 	}
-	buf_reset(&b->data, 0);
-	if (buf_put_span(&b->data, reply.version.len ? reply.version : reply.data) < 0)
+	buf_reset(&b->req.data, 0);
+	if (buf_put_span(&b->req.data, reply.version.len ? reply.version : reply.data) < 0)
 		reply.data.len = 0;
-	reply.data = reply.version = buf_span(&b->data);
+	reply.data = reply.version = buf_span(&b->req.data);
 	backend_kd_settle(b, reply);
-	kd_wire_answered(&b->wire);
+	kd_wire_answered(&b->line.wire);
 	keep(b);
 	return BACKEND_MOVED;
 }
@@ -272,7 +272,7 @@ int backend_kd_put_back(struct backend_kd *b, unsigned cpu)
 	struct kd_regs *r = &b->cpus[cpu].regs;
 	struct kd_request q;
 
-	if (backend_kd_answer(b) && !kd_status_ok(b->reply.status))
+	if (backend_kd_answer(b) && !backend_kd_good(b))
 		return -EIO;
 	if (r->dirty & KD_NEEDS_CONTEXT) {
 		r->dirty &= ~(unsigned)KD_NEEDS_CONTEXT;
@@ -301,8 +301,8 @@ static size_t next_size(const struct backend_kd *b)
 	const struct backend_kd_fetch *f = &b->fetch;
 	size_t left = f->want - f->have, page = PAGE - (size_t)((f->addr + f->have) % PAGE);
 
-	if (left > b->info.read_max)
-		left = b->info.read_max;
+	if (left > b->offer.info.read_max)
+		left = b->offer.info.read_max;
 	return f->narrow && left > page ? page : left;
 }
 
@@ -310,19 +310,19 @@ static void take_fetched(struct backend_kd *b)
 {
 	enum { LEAST = 512, PAGE = 4096 };
 	struct backend_kd_fetch *f = &b->fetch;
-	struct span got = b->reply.data;
+	struct span got = b->req.reply.data;
 
 	if (got.len > f->want - f->have)
 		got.len = f->want - f->have;
 	if (buf_put_span(&f->bytes, got) < 0)
 		f->ended = true;
 	f->have = f->bytes.len;
-	if (kd_status_ok(b->reply.status) && got.len) {
-		if (got.len < b->asked.count && got.len >= LEAST && got.len < b->info.read_max)
-			b->info.read_max = got.len; /* what the target's packets hold; a hole is refused, not cut short */
+	if (backend_kd_good(b) && got.len) {
+		if (got.len < b->req.asked.count && got.len >= LEAST && got.len < b->offer.info.read_max)
+			b->offer.info.read_max = got.len; /* what the target's packets hold; a hole is refused, not cut short */
 		return;
 	}
-	if (f->narrow || b->asked.addr % PAGE + b->asked.count <= PAGE)
+	if (f->narrow || b->req.asked.addr % PAGE + b->req.asked.count <= PAGE)
 		f->ended = true;
 	f->narrow = true;
 }
@@ -335,11 +335,11 @@ int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool ph
 	if (f->addr != addr || f->want != n || f->physical != physical || !n) {
 		buf_reset(&f->bytes, 0);
 		*f = (struct backend_kd_fetch){ .addr = addr, .want = n, .physical = physical, .bytes = f->bytes };
-		b->answered = false;
+		b->req.answered = false;
 	}
 	if (backend_kd_answer(b))
 		take_fetched(b);
-	if (f->ended || f->have == f->want || (b->cut && b->state == BACKEND_KD_BUSY))
+	if (f->ended || f->have == f->want || (b->task.cut && b->state == BACKEND_KD_BUSY))
 		return 1;
 	r = physical ? kd_read_physical(backend_kd_here(b), addr + f->have, next_size(b), KD_CACHING_DEFAULT) :
 	               kd_read_virtual(backend_kd_here(b), addr + f->have, next_size(b));

@@ -62,7 +62,7 @@ static int refuse_site(struct backend_kd *b, struct backend_news *news, int rc)
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		if (lines[i].rc == rc)
 			words = lines[i].words;
-	backend_kd_print(b, "kdgate: no breakpoint is set at 0x%llx: %s\n", (unsigned long long)b->cmd.addr, words);
+	backend_kd_print(b, "kdgate: no breakpoint is set at 0x%llx: %s\n", (unsigned long long)b->task.cmd.addr, words);
 	return backend_kd_say_error(b, news, REFUSED, words);
 }
 
@@ -83,26 +83,26 @@ static int make_room(struct backend_kd *b)
 static int save_under(struct backend_kd *b)
 {
 	struct span under;
-	int rc = backend_kd_fetch(b, b->cmd.addr, kd_trap_size(machine(b)), &under);
+	int rc = backend_kd_fetch(b, b->task.cmd.addr, kd_trap_size(machine(b)), &under);
 
 	if (rc <= 0)
 		return rc;
-	if (kd_sites_all_wanted(&b->breaks.sites) || !kd_sites_add(&b->breaks.sites, b->cmd.addr, under))
+	if (kd_sites_all_wanted(&b->breaks.sites) || !kd_sites_add(&b->breaks.sites, b->task.cmd.addr, under))
 		return -ENOSPC;
 	return 1;
 }
 
 static int plant_new(struct backend_kd *b)
 {
-	struct kd_site *site = kd_sites_at(&b->breaks.sites, b->cmd.addr);
+	struct kd_site *site = kd_sites_at(&b->breaks.sites, b->task.cmd.addr);
 
 	if (!backend_kd_answer(b))
 		return plant(b, site);
-	if (!kd_status_ok(b->reply.status)) {
+	if (!backend_kd_good(b)) {
 		*site = (struct kd_site){ 0 };
 		return -EIO;
 	}
-	site->handle = b->reply.handle;
+	site->handle = b->req.reply.handle;
 	site->wanted = true;
 	backend_kd_forget_memory(b);
 	return 1;
@@ -129,12 +129,12 @@ static struct kd_hw hw_of(const struct rsp_cmd *cmd)
 
 static int set_hardware(struct backend_kd *b, struct backend_news *news)
 {
-	struct kd_hw hw = hw_of(&b->cmd);
-	unsigned kind = (unsigned)b->cmd.num[0];
+	struct kd_hw hw = hw_of(&b->task.cmd);
+	unsigned kind = (unsigned)b->task.cmd.num[0];
 
 	if (kd_slots_find(&b->breaks.slots, kind, &hw))
 		return backend_kd_say_ok(b, news);
-	if (b->cmd.len > 8 || kd_hw_check(machine(b), &hw) < 0)
+	if (b->task.cmd.len > 8 || kd_hw_check(machine(b), &hw) < 0)
 		return backend_kd_say_error(b, news, REFUSED, "a hardware breakpoint holds 1, 2, 4 or 8 bytes, at an address that is a multiple of that");
 	if (!kd_slots_want(&b->breaks.slots, machine(b), kind, &hw))
 		return backend_kd_say_error(b, news, REFUSED, "the processor's debug registers are all in use");
@@ -143,11 +143,11 @@ static int set_hardware(struct backend_kd *b, struct backend_news *news)
 
 int backend_kd_task_set(struct backend_kd *b, struct backend_news *news)
 {
-	struct kd_site *site = kd_sites_at(&b->breaks.sites, b->cmd.addr);
+	struct kd_site *site = kd_sites_at(&b->breaks.sites, b->task.cmd.addr);
 
-	if (b->cmd.num[0])
+	if (b->task.cmd.num[0])
 		return set_hardware(b, news);
-	if (!site || b->step)
+	if (!site || b->task.step)
 		return new_site(b, news);
 	if (!site->wanted && kd_sites_all_wanted(&b->breaks.sites))
 		return refuse_site(b, news, -ENOSPC);
@@ -157,9 +157,9 @@ int backend_kd_task_set(struct backend_kd *b, struct backend_news *news)
 
 static void unwant(struct backend_kd *b)
 {
-	struct kd_hw hw = b->cmd.num[0] ? hw_of(&b->cmd) : (struct kd_hw){ 0 };
-	struct kd_slot *slot = b->cmd.num[0] ? kd_slots_find(&b->breaks.slots, (unsigned)b->cmd.num[0], &hw) : NULL;
-	struct kd_site *site = b->cmd.num[0] ? NULL : kd_sites_at(&b->breaks.sites, b->cmd.addr);
+	struct kd_hw hw = b->task.cmd.num[0] ? hw_of(&b->task.cmd) : (struct kd_hw){ 0 };
+	struct kd_slot *slot = b->task.cmd.num[0] ? kd_slots_find(&b->breaks.slots, (unsigned)b->task.cmd.num[0], &hw) : NULL;
+	struct kd_site *site = b->task.cmd.num[0] ? NULL : kd_sites_at(&b->breaks.sites, b->task.cmd.addr);
 
 	if (site)
 		site->wanted = false;
@@ -225,7 +225,7 @@ static int take_out(struct backend_kd *b, struct kd_site *site)
 		site->out = KD_OUT_ASKED;
 		return restore(b, site);
 	}
-	if (was == KD_OUT_WRITTEN || (was == KD_OUT_ASKED && backend_kd_answer(b) && kd_status_ok(b->reply.status)))
+	if (was == KD_OUT_WRITTEN || (was == KD_OUT_ASKED && backend_kd_answer(b) && backend_kd_good(b)))
 		return 1;
 	if (was == KD_OUT_ASKED)
 		backend_kd_forget_memory(b);
@@ -248,7 +248,7 @@ static int take_all_out(struct backend_kd *b)
 
 static void planted(struct backend_kd *b, struct kd_site *site)
 {
-	site->handle = kd_status_ok(b->reply.status) ? b->reply.handle : 0;
+	site->handle = backend_kd_good(b) ? b->req.reply.handle : 0;
 	site->out = KD_OUT_NOT;
 	if (site->handle)
 		return;
@@ -281,7 +281,7 @@ static int flush_processor(struct backend_kd *b, unsigned cpu)
 		return rc;
 	if (b->breaks.edited == cpu) {
 		b->breaks.edited++;
-		b->answered = false;
+		b->req.answered = false;
 		for (unsigned failed = kd_slots_edit(&b->breaks.slots, r); failed; failed--)
 			backend_kd_print(b, "kdgate: a hardware breakpoint could not be set in a processor's debug registers\n");
 	}

@@ -7,21 +7,21 @@ bool backend_kd_storms(struct backend_kd *b)
 {
 	enum { MOST = BACKEND_KD_STORM * BACKEND_KD_STORM_MS };
 
-	if (b->now < b->calm_at)
+	if (b->now < b->said.calm_at)
 		return true;
-	if (guard_spend(&b->storm, BACKEND_KD_STORM_MS, MOST, 1, b->now))
+	if (guard_spend(&b->said.storm, BACKEND_KD_STORM_MS, MOST, 1, b->now))
 		return false;
 	guard_note(&b->guard, GUARD_FLOOD, "it stops, prompts or asks for files without end: it is slowed down");
-	b->calm_at = b->now + BACKEND_KD_STORM_MS;
+	b->said.calm_at = b->now + BACKEND_KD_STORM_MS;
 	return true;
 }
 
 static void show(struct backend_kd *b, struct span text)
 {
-	buf_reset(&b->text, 0);
-	if (buf_put_span(&b->text, text) < 0)
+	buf_reset(&b->said.text, 0);
+	if (buf_put_span(&b->said.text, text) < 0)
 		return;
-	b->text_console = b->text_print = b->text.len > 0;
+	b->said.console = b->said.print = b->said.text.len > 0;
 }
 
 static void answer_prompt(struct backend_kd *b, const struct kd_io *io)
@@ -29,10 +29,10 @@ static void answer_prompt(struct backend_kd *b, const struct kd_io *io)
 	char letter = kd_prompt_letter(io->text, true);
 	struct span answer = { (const uint8_t *)&letter, letter != 0 };
 
-	buf_reset(&b->promise, 0);
-	if (kd_io_answer(&b->promise, io, answer) < 0)
+	buf_reset(&b->said.promise, 0);
+	if (kd_io_answer(&b->said.promise, io, answer) < 0)
 		return;
-	b->promise_type = KD_TYPE_DEBUG_IO;
+	b->said.promise_type = KD_TYPE_DEBUG_IO;
 	if (letter)
 		backend_kd_print(b, "kdgate: the prompt is answered with \"%c\"\n", letter);
 	else
@@ -47,8 +47,8 @@ int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p)
 		guard_note(&b->guard, GUARD_REPLY, "a print that makes no sense");
 		return BACKEND_MOVED;
 	}
-	if (kd_prints_feed(&b->prints, io.text) & KD_NOTICE_BUGCHECK)
-		b->bugcheck = true;
+	if (kd_prints_feed(&b->said.prints, io.text) & KD_NOTICE_BUGCHECK)
+		b->said.bugcheck = true;
 	show(b, io.text);
 	if (io.prompt)
 		answer_prompt(b, &io);
@@ -67,22 +67,22 @@ int backend_kd_hear_file(struct backend_kd *b, const struct kd_packet *p)
 	}
 	guard_note(&b->guard, GUARD_FILE, "it asks the host for the file %s: refused",
 	           file.path.len ? kd_utf16_base(name, sizeof name, file.path) : "(no name)");
-	buf_reset(&b->promise, 0);
-	if (kd_file_refuse(&b->promise, &file) == 0)
-		b->promise_type = KD_TYPE_FILE_IO;
+	buf_reset(&b->said.promise, 0);
+	if (kd_file_refuse(&b->said.promise, &file) == 0)
+		b->said.promise_type = KD_TYPE_FILE_IO;
 	return BACKEND_MOVED;
 }
 
 /* The target's text goes to the console and to the debuggers, one event each; then words of our own. */
 int backend_kd_overheard(struct backend_kd *b, struct backend_news *news)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = buf_span(&b->text) };
-	if (b->text_console) {
-		b->text_console = false;
+	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = buf_span(&b->said.text) };
+	if (b->said.console) {
+		b->said.console = false;
 		return (int)BACKEND_CONSOLE;
 	}
-	if (b->text_print) {
-		b->text_print = false;
+	if (b->said.print) {
+		b->said.print = false;
 		return (int)BACKEND_PRINT;
 	}
 	if (!b->words.len)

@@ -75,7 +75,7 @@ int backend_kd_images(struct backend_kd *b)
 		if (kd_images_take(&b->images, got) < 0)
 			guard_note(&b->guard, GUARD_DOCUMENT, "its list of images does not end");
 	}
-	kd_images_end(&b->images, !b->cut); /* what an interrupt ended is not all */
+	kd_images_end(&b->images, !b->task.cut); /* what an interrupt ended is not all */
 	return 1;
 }
 
@@ -84,7 +84,7 @@ static int look_at(struct backend_kd *b, struct kd_image *i)
 {
 	struct span got;
 
-	while (!i->seen && !b->cut) {
+	while (!i->seen && !b->task.cut) {
 		if (backend_kd_fetch(b, i->base, i->look, &got) == 0)
 			return 0;
 		kd_image_look(i, got);
@@ -128,7 +128,7 @@ static int put_image(struct buf *out, const struct kd_image *i, bool lldb)
  * by itself. */
 int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news)
 {
-	bool lldb = b->cmd.which == 'l';
+	bool lldb = b->task.cmd.which == 'l';
 	int rc = lldb ? look_at_all(b) : backend_kd_images(b);
 
 	if (rc <= 0)
@@ -167,7 +167,7 @@ int backend_kd_task_load_address(struct backend_kd *b, struct backend_news *news
 
 	if (rc <= 0)
 		return rc;
-	image = kd_images_find(&b->images, kd_base_name(b->cmd.data));
+	image = kd_images_find(&b->images, kd_base_name(b->task.cmd.data));
 	if (!image)
 		return backend_kd_say_error(b, news, 1, "no image of that name is loaded");
 	buf_reset(&b->doc, 0);

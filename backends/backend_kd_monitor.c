@@ -45,7 +45,7 @@ static bool number(const char *word, uint64_t *value)
 /* Once for the text, once to say that it was all. */
 static int finish(struct backend_kd *b, struct backend_news *news)
 {
-	b->told = true;
+	b->monitor.told = true;
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OUTPUT, .bytes = buf_span(&b->doc) };
 	return (int)BACKEND_PRINT;
 }
@@ -62,8 +62,8 @@ static int version(struct backend_kd *b, const struct words *w)
 	(void)w;
 	SAY(b, "%s, build %u%s, %s, %u processor%s, kernel at 0x%llx\n", kd_version_kind(v), v->minor, v->checked ? " (checked)" : "",
 	    machines[v->machine], b->processors, b->processors == 1 ? "" : "s", (unsigned long long)v->kern_base);
-	SAY(b, "line: %llu damaged packets, %llu came twice, %llu sent again, %llu bytes of noise\n", (unsigned long long)b->wire.bad,
-	    (unsigned long long)b->wire.duplicates, (unsigned long long)b->wire.resent, (unsigned long long)b->wire.framer.noise);
+	SAY(b, "line: %llu damaged packets, %llu came twice, %llu sent again, %llu bytes of noise\n", (unsigned long long)b->line.wire.bad,
+	    (unsigned long long)b->line.wire.duplicates, (unsigned long long)b->line.wire.resent, (unsigned long long)b->line.wire.framer.noise);
 	return 1;
 }
 
@@ -105,14 +105,14 @@ static int msr(struct backend_kd *b, const struct words *w)
 
 	if (w->n < 2 || w->n > 3 || !number(w->word[1], &num) || num > UINT32_MAX || (w->n == 3 && !number(w->word[2], &value)))
 		return -EINVAL;
-	if (!b->step++) {
+	if (!b->task.step++) {
 		r = w->n == 3 ? kd_write_msr(backend_kd_here(b), (uint32_t)num, value) : kd_read_msr(backend_kd_here(b), (uint32_t)num);
 		return backend_kd_ask(b, &r);
 	}
-	if (!backend_kd_answer(b) || !kd_status_ok(b->reply.status))
+	if (!backend_kd_answer(b) || !backend_kd_good(b))
 		SAY(b, "the target refused MSR 0x%llx\n", (unsigned long long)num);
 	else if (w->n == 2)
-		SAY(b, "0x%llx: 0x%llx\n", (unsigned long long)num, (unsigned long long)b->reply.value);
+		SAY(b, "0x%llx: 0x%llx\n", (unsigned long long)num, (unsigned long long)b->req.reply.value);
 	return 1;
 }
 
@@ -178,7 +178,7 @@ static int reboot(struct backend_kd *b, const struct words *w)
 	struct kd_request r = kd_reboot(backend_kd_here(b));
 
 	(void)w;
-	if (!b->step++)
+	if (!b->task.step++)
 		return backend_kd_ask(b, &r);
 	return backend_kd_fails(b, "it was told to reboot");
 }
@@ -227,7 +227,7 @@ static int help(struct backend_kd *b, const struct words *w)
 
 static int command(struct backend_kd *b)
 {
-	struct words w = split(b->cmd.data);
+	struct words w = split(b->task.cmd.data);
 
 	for (size_t i = 0; i < sizeof commands / sizeof *commands && !w.bad && w.n; i++)
 		if (strcmp(commands[i].name, w.word[0]) == 0) {
@@ -245,18 +245,18 @@ int backend_kd_task_monitor(struct backend_kd *b, struct backend_news *news)
 {
 	int rc;
 
-	if (b->told) {
-		b->told = false;
+	if (b->monitor.told) {
+		b->monitor.told = false;
 		return backend_kd_say_ok(b, news);
 	}
-	if (!b->started) {
-		b->started = true;
+	if (!b->monitor.started) {
+		b->monitor.started = true;
 		buf_reset(&b->doc, 0);
 	}
 	rc = command(b);
 	if (rc == 0)
 		return 0;
-	b->started = false;
+	b->monitor.started = false;
 	if (rc > 0 && !b->doc.len)
 		return backend_kd_say_ok(b, news);
 	return rc < 0 ? rc : finish(b, news);

@@ -8,7 +8,7 @@ enum { AWAIT_MS = 20000 /* six pokes */, LISTEN_MS = 50, LISTEN_MOST_MS = 300 /*
 int backend_kd_await(struct backend_kd *b, uint64_t now)
 {
 	if (b->deadline) {
-		b->why = link_why(b->link);
+		b->why = link_why(b->line.link);
 		return backend_kd_fails(b, b->why ? b->why : "the target has not asked for a debugger");
 	}
 	b->deadline = now + AWAIT_MS;
@@ -18,7 +18,7 @@ int backend_kd_await(struct backend_kd *b, uint64_t now)
 /* A target that stands answers a RESEND at once. What came too soon would stop it once more when it runs. */
 static uint64_t listens(const struct backend_kd *b)
 {
-	uint64_t ms = LISTEN_MS + 4 * link_trip(b->link);
+	uint64_t ms = LISTEN_MS + 4 * link_trip(b->line.link);
 
 	return ms < LISTEN_MOST_MS ? ms : LISTEN_MOST_MS;
 }
@@ -26,18 +26,18 @@ static uint64_t listens(const struct backend_kd *b)
 /* As WinDbg: a RESEND for one that has something to say; after a while a break-in for one that runs. */
 int backend_kd_join(struct backend_kd *b, uint64_t now)
 {
-	kd_wire_restart(&b->wire);
-	kd_wire_ask(&b->wire);
-	buf_reset(&b->out, 0);
-	b->unsynced = b->joined = true;
-	b->heard = b->restarted = true;
+	kd_wire_restart(&b->line.wire);
+	kd_wire_ask(&b->line.wire);
+	buf_reset(&b->line.out, 0);
+	b->meet.unsynced = b->meet.joined = true;
+	b->meet.heard = b->restarted = true;
 	backend_kd_void_request(b);
 	if (b->state == BACKEND_KD_KNOCK) {
-		b->knocks = 1;
+		b->meet.knocks = 1;
 		b->deadline = now + listens(b);
 	}
-	if (b->state == BACKEND_KD_RUN && !b->break_wanted) {
-		b->knocks = 0;
+	if (b->state == BACKEND_KD_RUN && !b->break_in.wanted) {
+		b->meet.knocks = 0;
 		b->deadline = now + MUTE_MS;
 	}
 	return BACKEND_MOVED;
@@ -47,28 +47,28 @@ int backend_kd_join(struct backend_kd *b, uint64_t now)
  * if it has not booted. */
 int backend_kd_looks_in(struct backend_kd *b, uint64_t now)
 {
-	if (b->knocks >= LOOKS_MAX) {
+	if (b->meet.knocks >= LOOKS_MAX) {
 		b->deadline = NEVER;
 		return 0;
 	}
 	b->deadline = now + BACKEND_KD_KNOCK_MS;
-	if (b->knocks++ % 2 == 0) {
-		kd_wire_reset(&b->wire);
+	if (b->meet.knocks++ % 2 == 0) {
+		kd_wire_reset(&b->line.wire);
 		return 1;
 	}
-	b->break_stale = true;
-	kd_wire_break_in(&b->wire);
+	b->break_in.stale = true;
+	kd_wire_break_in(&b->line.wire);
 	return 1;
 }
 
 /* Its client hears of it, who waits for a stop; and the log, where there is no client. */
 bool backend_kd_remark(struct backend_kd *b)
 {
-	const char *words = b->joined ? link_why(b->link) : NULL;
+	const char *words = b->meet.joined ? link_why(b->line.link) : NULL;
 
-	if (words == b->remark)
+	if (words == b->meet.remark)
 		return false;
-	b->remark = words;
+	b->meet.remark = words;
 	if (words)
 		guard_note(&b->guard, GUARD_SILENT, "%s", words);
 	backend_kd_print(b, "kdgate: %s\n", words ? words : "the target is heard again");
@@ -79,15 +79,15 @@ bool backend_kd_remark(struct backend_kd *b)
  * more then how it stands. */
 bool backend_kd_syncs(struct backend_kd *b)
 {
-	bool was = b->unsynced;
+	bool was = b->meet.unsynced;
 
 	if (was)
-		kd_wire_reset(&b->wire);
-	b->unsynced = false;
+		kd_wire_reset(&b->line.wire);
+	b->meet.unsynced = false;
 	return was;
 }
 
 bool backend_kd_is_net(const struct backend_kd *b)
 {
-	return b->wire.dialect == KD_WIRE_NET;
+	return b->line.wire.dialect == KD_WIRE_NET;
 }

@@ -55,6 +55,8 @@ enum {
 	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6, BACKEND_KD_SIGPWR = 32,
 };
 
+struct backend_kd;
+
 /* Breakpoints, and how far a flush of them is: what differs goes in and out before the target runs. */
 struct backend_kd_breaks {
 	struct kd_sites sites;
@@ -85,28 +87,43 @@ struct backend_kd_fetch {
 	struct buf bytes;
 };
 
-struct backend_kd {
-	struct backend base;
-	enum backend_kd_state state;
-	uint64_t now, deadline;
+/* The line: backend_kd.c, backend_kd_ask.c. */
+struct backend_kd_line {
 	struct link *link;
 	struct kd_wire wire;
 	struct buf in, out;             /* received, not taken; made, not sent */
-	struct guard guard;
+	uint64_t noise_told;            /* bytes */
+};
+
+/* What clients are told of it when they come: backend_kd_meet.c. */
+struct backend_kd_offer {
 	struct backend_info info;
 	struct tdesc tdesc;
-	struct buf map, text, doc, words; /* words: to be printed; text: of the target, to be printed */
-	bool text_console, text_print;
-	const char *why;
+	struct buf map;
+};
+
+/* How it is met: backend_kd_meet.c, backend_kd_net.c. */
+struct backend_kd_meet {
 	unsigned knocks;
 	bool heard;                     /* anything that is KD */
-	const char *remark;             /* KDNET: what was told of the session last; NULL: nothing */
 	bool joined, unsynced;          /* KDNET: a session has begun; and has brought no state change yet */
-	uint64_t noise_told;            /* bytes */
+	const char *remark;             /* KDNET: what was told of the session last; NULL: nothing */
+};
+
+/* What it says by itself: backend_kd_heard.c. */
+struct backend_kd_said {
+	struct buf text;                /* the last that it printed */
+	bool console, print;            /* that is still to be told: to the console, to debuggers */
+	struct kd_prints prints;
+	bool bugcheck;                  /* was printed: the next stop is its stop */
+	struct buf promise;             /* an answer that the target waits for: of a prompt, of a file */
+	enum kd_type promise_type;
 	struct guard_bucket storm;
 	uint64_t calm_at;               /* a target that storms waits until then */
+};
 
-	/* The request that is out. */
+/* The request that is out, or was: backend_kd_ask.c. */
+struct backend_kd_request {
 	struct kd_request asked;
 	struct buf payload;             /* of it */
 	bool unsent, asking;            /* it waits for the wire; for its answer */
@@ -118,61 +135,99 @@ struct backend_kd {
 	bool unreplied;                 /* it has no answer: its ACK is all */
 	bool by_report;                 /* its answer is a state change */
 	bool going;                     /* it lets the target run */
-	struct buf promise;             /* an answer that the target waits for: of a prompt, of a file */
-	enum kd_type promise_type;
+};
 
-	/* The task. */
-	int (*task)(struct backend_kd *b, struct backend_news *news);
+/* The task: backend_kd_task.c. */
+struct backend_kd_task {
+	int (*run)(struct backend_kd *b, struct backend_news *news); /* NULL: there is none */
 	struct rsp_cmd cmd;
 	struct buf arg;                 /* what .cmd.data points into */
-	bool cut, told;                 /* told: a monitor command's text has gone */
+	bool cut;                       /* its client has interrupted it */
 	unsigned step;
-	size_t at;
-	struct backend_kd_fetch fetch;
+	size_t at;                      /* so much of .cmd.data is done */
+};
 
-	/* The target. */
-	struct kd_version version;
-	struct kd_state st;             /* of the last stop; its path is in .path */
-	struct buf report;              /* the payload it came in */
-	unsigned processors;
-	struct backend_kd_cpu *cpus;    /* BACKEND_KD_CPUS */
-	struct rsp_thread threads[BACKEND_KD_CPUS];
-	struct rsp_stop stop;
-	struct kd_prints prints;
-	bool restarted;                 /* its stream began anew */
+struct backend_kd_monitor {
+	bool started, told;             /* told: the command's text has gone */
+};
+
+/* The last stop: backend_kd_stop.c. */
+struct backend_kd_stop {
+	struct buf report;              /* the payload it came in, .st points into that */
 	uint16_t report_type;
-	bool early;                     /* its stop came before the ACK of its resume */
-	bool judged;                    /* .stop says why it stopped */
+	bool early;                     /* it came before the ACK of its resume */
+	bool judged;                    /* .told says why it stopped */
 	bool booted;                    /* since it was let run */
-	bool bugcheck;                  /* was printed: the next stop is its stop */
+	unsigned front;                 /* the processor that clients were told of as the one that stopped */
+	struct rsp_stop told;
+};
 
-	/* How it runs. */
+/* How it is let run: backend_kd_run.c. */
+struct backend_kd_run {
 	struct rsp_action action;       /* c or s */
 	unsigned stepping;              /* the processor of a step */
+	bool alone;                     /* the others were not to run while that one steps, and do */
+	unsigned owner;                 /* the one that stopped, while another is made to step */
 	bool started, over;             /* of a resume: it was looked at; it steps over a trap, without running */
 	bool aside;                     /* it goes on from a trap that is noise: what steps is what that interrupted */
 	bool leaked;                    /* a trace flag that was no step's stopped it: that is taken out */
 	bool hit;                       /* a debug register stopped it: that is to be forgotten, and passed */
 	uint32_t status;                /* of the next Continue2 */
-	bool break_wanted, break_sent, break_stale, unheard;
-	uint64_t break_since, resumed_at, resumed_pc;
-	unsigned noise;
-	uint64_t break_pc[2];           /* where break-ins were seen to stop; 0: not yet */
-	unsigned break_tries;           /* how often it was told to stop, for one that asked */
-	bool alone;                     /* the others were not to run while that one steps, and do */
-	unsigned front;                 /* the processor that clients were told of as the one that stopped */
-	unsigned owner;                 /* the one that stopped, while another is made to step */
+	uint64_t since, pc;             /* when it was let run, and where */
+	unsigned noise;                 /* stops since then that nobody was told of */
+};
 
-	struct backend_kd_breaks breaks;
+/* How it is told to stop: backend_kd_run.c. */
+struct backend_kd_break_in {
+	bool wanted, sent;
+	bool stale;                     /* one too many was sent: it may stop once more */
+	bool unheard;                   /* a client was told that none is answered */
+	uint64_t since;
+	unsigned tries;                 /* for one that asked */
+	uint64_t pc[2];                 /* where they were seen to stop; 0: not yet */
+};
 
+struct backend_kd {
+	struct backend base;
+	enum backend_kd_state state;
+	uint64_t now, deadline;
+	const char *why;
+	struct guard guard;
+	struct backend_kd_line line;
+	struct backend_kd_offer offer;
+	struct backend_kd_meet meet;
+	struct backend_kd_said said;
+	struct backend_kd_request req;
+	struct backend_kd_task task;
+	struct backend_kd_monitor monitor;
+	struct buf doc, words;          /* an answer of several parts; text of our own, to be printed */
+
+	/* The target, and what is known of it until it runs. */
+	struct kd_version version;
+	bool restarted;                 /* its stream began anew: it may have booted */
+	unsigned processors;
+	struct kd_state st;             /* of the last stop */
+	struct backend_kd_cpu *cpus;    /* BACKEND_KD_CPUS */
+	struct rsp_thread threads[BACKEND_KD_CPUS];
+	struct backend_kd_fetch fetch;
 	struct kd_images images;
 	struct backend_kd_block block;
+
+	struct backend_kd_stop stop;
+	struct backend_kd_run run;
+	struct backend_kd_break_in break_in;
+	struct backend_kd_breaks breaks;
 };
 
 static inline int backend_kd_fails(struct backend_kd *b, const char *why)
 {
 	b->why = why;
 	return -EPROTO;
+}
+
+static inline bool backend_kd_good(const struct backend_kd *b) /* the answer that came is no error */
+{
+	return kd_status_ok(b->req.reply.status);
 }
 
 static inline struct kd_cpu backend_kd_here(const struct backend_kd *b)

@@ -41,8 +41,8 @@ static int pass_trap(struct backend_kd *b)
 		return rc;
 	if (kd_regs_set_pc(backend_kd_regs(b), b->st.pc + kd_trap_size(b->version.machine)) < 0)
 		return 1;
-	b->aside = b->state == BACKEND_KD_LOOK;
-	b->over = !b->aside && b->action.verb == 's' && b->stepping == b->st.processor;
+	b->run.aside = b->state == BACKEND_KD_LOOK;
+	b->run.over = !b->run.aside && b->run.action.verb == 's' && b->run.stepping == b->st.processor;
 	b->st.exception.code = KD_SINGLE_STEP; /* it stands behind it: not to be done twice */
 	return 1;
 }
@@ -51,13 +51,13 @@ static int pass_trap(struct backend_kd *b)
 static int pass_hit(struct backend_kd *b)
 {
 	struct kd_regs *r = backend_kd_regs(b);
-	int rc = b->hit ? backend_kd_need(b, b->st.processor, KD_NEEDS_SPECIAL | KD_NEEDS_CONTEXT) : 1;
+	int rc = b->run.hit ? backend_kd_need(b, b->st.processor, KD_NEEDS_SPECIAL | KD_NEEDS_CONTEXT) : 1;
 
-	if (rc > 0 && b->hit) {
+	if (rc > 0 && b->run.hit) {
 		kd_hw_forget(r);
-		if (pc_now(b) == b->st.pc && b->stop.why == RSP_WHY_HWBREAK)
+		if (pc_now(b) == b->st.pc && b->stop.told.why == RSP_WHY_HWBREAK)
 			(void)!kd_regs_set_resume(r, true);
-		b->hit = false;
+		b->run.hit = false;
 	}
 	return rc;
 }
@@ -65,14 +65,14 @@ static int pass_hit(struct backend_kd *b)
 /* A trap flag that a step left goes with Continue2, but for an exception that is not handled, and on targets that keep it (W 5.2). */
 static int pass_flag(struct backend_kd *b)
 {
-	bool stays = b->leaked || !kd_status_ok(b->status);
+	bool stays = b->run.leaked || !kd_status_ok(b->run.status);
 	int rc = stays && b->st.report.eflags & KD_EFLAGS_TF ? backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT) : 1;
 
 	if (rc > 0 && stays && kd_regs_trap(backend_kd_regs(b)))
 		(void)!kd_regs_set_trap(backend_kd_regs(b), false);
 	if (rc > 0)
-		b->leaked = false;
-	b->answered = false;
+		b->run.leaked = false;
+	b->req.answered = false;
 	return rc;
 }
 
@@ -92,21 +92,21 @@ static uint64_t dr7_now(struct backend_kd *b)
  * to the first one; when that runs, both do. Each of their reports deletes breakpoints near its PC. */
 static int switch_to(struct backend_kd *b)
 {
-	struct kd_request r = kd_switch_processor((struct kd_cpu){ b->version.machine, (uint16_t)b->stepping });
+	struct kd_request r = kd_switch_processor((struct kd_cpu){ b->version.machine, (uint16_t)b->run.stepping });
 
-	if (b->action.verb != 's' || b->over || b->stepping == b->st.processor)
+	if (b->run.action.verb != 's' || b->run.over || b->run.stepping == b->st.processor)
 		return 1;
 	if (backend_kd_answer(b))
 		return -EIO; /* another one answered */
-	b->owner = b->st.processor;
+	b->run.owner = b->st.processor;
 	return backend_kd_ask_report(b, &r);
 }
 
 static int give_back(struct backend_kd *b)
 {
-	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, true, b->st.report.dr7);
+	struct kd_request r = kd_continue2(backend_kd_here(b), b->run.status, true, b->st.report.dr7);
 
-	if (b->st.processor == b->owner)
+	if (b->st.processor == b->run.owner)
 		return 1;
 	if (backend_kd_answer(b))
 		return -EIO; /* it does not give the word back */
@@ -116,15 +116,15 @@ static int give_back(struct backend_kd *b)
 
 static int go(struct backend_kd *b)
 {
-	bool traces = b->action.verb == 's' && b->stepping == b->st.processor && !b->aside;
-	struct kd_request r = kd_continue2(backend_kd_here(b), b->status, traces, dr7_now(b));
+	bool traces = b->run.action.verb == 's' && b->run.stepping == b->st.processor && !b->run.aside;
+	struct kd_request r = kd_continue2(backend_kd_here(b), b->run.status, traces, dr7_now(b));
 	int rc;
 
-	if (b->over || backend_kd_answer(b))
+	if (b->run.over || backend_kd_answer(b))
 		return 1;
-	b->resumed_pc = pc_now(b);
+	b->run.pc = pc_now(b);
 	rc = backend_kd_ask(b, &r);
-	b->going = rc == 0;
+	b->req.going = rc == 0;
 	return rc;
 }
 
@@ -139,13 +139,13 @@ static int resume(struct backend_kd *b)
 
 static int runs(struct backend_kd *b, enum backend_event ev)
 {
-	b->going = b->aside = false;
-	b->resumed_at = b->now;
-	b->deadline = b->break_wanted ? b->now : NEVER;
+	b->req.going = b->run.aside = false;
+	b->run.since = b->now;
+	b->deadline = b->break_in.wanted ? b->now : NEVER;
 	backend_kd_forget(b);
-	if (!b->early)
+	if (!b->stop.early)
 		return backend_kd_done(b, BACKEND_KD_RUN, ev);
-	b->early = false;
+	b->stop.early = false;
 	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
 	return (int)ev;
 }
@@ -160,8 +160,8 @@ static int choose(struct backend_kd *b)
 {
 	const struct rsp_action *all = NULL, *one = NULL;
 
-	for (size_t i = 0; i < b->cmd.actions_n; i++) {
-		const struct rsp_action *a = &b->cmd.actions[i];
+	for (size_t i = 0; i < b->task.cmd.actions_n; i++) {
+		const struct rsp_action *a = &b->task.cmd.actions[i];
 		bool named = a->has_thread && rsp_thread_names_one(a->thread);
 
 		if (named && (a->thread.tid < 1 || a->thread.tid > b->processors))
@@ -171,10 +171,10 @@ static int choose(struct backend_kd *b)
 		else if (!one || is_step(a))
 			one = a;
 	}
-	b->action = one ? *one : all ? *all : (struct rsp_action){ .verb = 'c' };
-	b->stepping = one ? (unsigned)(one->thread.tid - 1) : b->front;
-	b->alone = one && !all && is_step(one);
-	if (is_step(&b->action) && b->stepping != b->st.processor && b->version.machine == KD_ARM64)
+	b->run.action = one ? *one : all ? *all : (struct rsp_action){ .verb = 'c' };
+	b->run.stepping = one ? (unsigned)(one->thread.tid - 1) : b->stop.front;
+	b->run.alone = one && !all && is_step(one);
+	if (is_step(&b->run.action) && b->run.stepping != b->st.processor && b->version.machine == KD_ARM64)
 		return -EOPNOTSUPP; /* a frozen one never takes the step there */
 	return 0;
 }
@@ -191,9 +191,9 @@ static uint32_t status_left_to_it(const struct backend_kd *b)
 /* The client's signal is the exception's. */
 static uint32_t status_of(const struct backend_kd *b)
 {
-	bool signals = (b->action.verb == 'C' || b->action.verb == 'S') && b->action.sig;
+	bool signals = (b->run.action.verb == 'C' || b->run.action.verb == 'S') && b->run.action.sig;
 
-	return signals && b->front == b->st.processor ? status_left_to_it(b) : KD_DBG_CONTINUE;
+	return signals && b->stop.front == b->st.processor ? status_left_to_it(b) : KD_DBG_CONTINUE;
 }
 
 static int start(struct backend_kd *b)
@@ -202,30 +202,30 @@ static int start(struct backend_kd *b)
 
 	if (rc < 0)
 		return rc;
-	b->status = status_of(b);
-	b->action.verb = is_step(&b->action) ? 's' : 'c';
-	b->owner = b->st.processor;
-	b->over = false;
-	b->noise = 0;
-	b->started = true;
+	b->run.status = status_of(b);
+	b->run.action.verb = is_step(&b->run.action) ? 's' : 'c';
+	b->run.owner = b->st.processor;
+	b->run.over = false;
+	b->run.noise = 0;
+	b->run.started = true;
 	return 0;
 }
 
 int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 {
-	int rc = b->started ? 0 : start(b);
+	int rc = b->run.started ? 0 : start(b);
 
 	if (rc < 0)
 		return backend_kd_say_error(b, news, 1, rc == -EINVAL ? "there is no such processor" : "on this machine only the processor that stopped can be stepped");
 	rc = resume(b);
 	if (rc == 0)
 		return 0;
-	b->started = false;
+	b->run.started = false;
 	if (rc < 0)
 		return backend_kd_say_error(b, news, 1, "the target refused what must be done before it runs");
-	if (!b->over)
+	if (!b->run.over)
 		return runs(b, BACKEND_RUNS);
-	b->over = false;
+	b->run.over = false;
 	b->st.pc += kd_trap_size(b->version.machine);
 	b->st.report.stream_n = 0;
 	backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_over);
@@ -253,9 +253,9 @@ static int task_calm(struct backend_kd *b, struct backend_news *news)
 
 int backend_kd_run_on(struct backend_kd *b)
 {
-	b->status = b->alone ? status_left_to_it(b) : KD_DBG_CONTINUE;
-	b->over = false;
-	b->owner = b->st.processor;
+	b->run.status = b->run.alone ? status_left_to_it(b) : KD_DBG_CONTINUE;
+	b->run.over = false;
+	b->run.owner = b->st.processor;
 	backend_kd_begin(b, BACKEND_KD_LOOK, task_calm);
 	return (int)BACKEND_MOVED;
 }
@@ -265,12 +265,12 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 	int rc;
 
 	(void)news;
-	if (!b->started) {
-		b->started = true;
-		b->action = (struct rsp_action){ .verb = 'c' };
-		b->status = status_left_to_it(b);
-		b->owner = b->st.processor;
-		b->over = false;
+	if (!b->run.started) {
+		b->run.started = true;
+		b->run.action = (struct rsp_action){ .verb = 'c' };
+		b->run.status = status_left_to_it(b);
+		b->run.owner = b->st.processor;
+		b->run.over = false;
 		backend_kd_unwant_all(b);
 	}
 	rc = resume(b);
@@ -285,19 +285,19 @@ int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
 {
 	if (now < b->deadline)
 		return 0;
-	if (!b->break_wanted)
+	if (!b->break_in.wanted)
 		return backend_kd_looks_in(b, now);
-	if (!b->break_tries++)
-		b->break_since = now;
+	if (!b->break_in.tries++)
+		b->break_in.since = now;
 	b->deadline = now + BACKEND_KD_BREAK_MS;
-	if (backend_kd_is_net(b) && b->restarted && b->break_tries % 2 == 0) {
-		kd_wire_reset(&b->wire); /* it may stand, and what it said of that was lost */
+	if (backend_kd_is_net(b) && b->restarted && b->break_in.tries % 2 == 0) {
+		kd_wire_reset(&b->line.wire); /* it may stand, and what it said of that was lost */
 	} else {
-		b->break_sent = true;
-		kd_wire_break_in(&b->wire);
+		b->break_in.sent = true;
+		kd_wire_break_in(&b->line.wire);
 	}
-	if (!b->unheard && now - b->break_since >= BACKEND_KD_BREAK_WORDS_MS) {
-		b->unheard = true;
+	if (!b->break_in.unheard && now - b->break_in.since >= BACKEND_KD_BREAK_WORDS_MS) {
+		b->break_in.unheard = true;
 		backend_kd_print(b, "kdgate: the target does not answer the break-in (its interrupts are off, it writes a dump, or it hangs); "
 		                    "kdgate goes on trying\n");
 	}

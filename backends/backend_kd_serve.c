@@ -14,7 +14,7 @@ static int cpu_of(const struct backend_kd *b, const struct rsp_cmd *cmd)
 	int64_t tid = cmd->thread.tid;
 
 	if (!rsp_thread_names_one(cmd->thread))
-		return (int)b->front;
+		return (int)b->stop.front;
 	return tid > 0 && tid <= b->processors ? (int)(tid - 1) : -1;
 }
 
@@ -44,7 +44,7 @@ static int say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_rep
 
 static int read_registers(struct backend_kd *b, struct backend_news *news)
 {
-	int cpu = cpu_of(b, &b->cmd), rc;
+	int cpu = cpu_of(b, &b->task.cmd), rc;
 
 	if (cpu < 0)
 		return no_thread(b, news);
@@ -62,8 +62,8 @@ static int read_registers(struct backend_kd *b, struct backend_news *news)
 
 static int read_register(struct backend_kd *b, struct backend_news *news)
 {
-	unsigned num = b->cmd.num[0] < UINT16_MAX ? (unsigned)b->cmd.num[0] : UINT16_MAX;
-	int cpu = cpu_of(b, &b->cmd), rc;
+	unsigned num = b->task.cmd.num[0] < UINT16_MAX ? (unsigned)b->task.cmd.num[0] : UINT16_MAX;
+	int cpu = cpu_of(b, &b->task.cmd), rc;
 
 	if (cpu < 0 || !kd_reg(b->version.machine, num))
 		return backend_kd_say_error(b, news, REFUSED, "there is no such register");
@@ -83,9 +83,9 @@ static int change_all(struct backend_kd *b, struct kd_regs *r)
 		size_t n = kd_reg(b->version.machine, i)->bits / 8;
 		int rc;
 
-		if (n > b->cmd.data.len - at)
+		if (n > b->task.cmd.data.len - at)
 			return 0; /* gdb may send fewer */
-		rc = kd_reg_put(r, i, b->cmd.data.p + at, n);
+		rc = kd_reg_put(r, i, b->task.cmd.data.p + at, n);
 		if (rc < 0 && rc != -ENODATA)
 			return rc;
 		at += n;
@@ -113,18 +113,18 @@ static int refuse_change(struct backend_kd *b, struct backend_news *news, int rc
 
 static int write_registers(struct backend_kd *b, struct backend_news *news)
 {
-	int cpu = cpu_of(b, &b->cmd), rc;
-	unsigned num = b->cmd.num[0] < UINT16_MAX ? (unsigned)b->cmd.num[0] : UINT16_MAX;
-	bool all = b->cmd.op == RSP_OP_REGS_WRITE;
+	int cpu = cpu_of(b, &b->task.cmd), rc;
+	unsigned num = b->task.cmd.num[0] < UINT16_MAX ? (unsigned)b->task.cmd.num[0] : UINT16_MAX;
+	bool all = b->task.cmd.op == RSP_OP_REGS_WRITE;
 
 	if (cpu < 0)
 		return no_thread(b, news);
-	rc = b->step ? 1 : backend_kd_need(b, (unsigned)cpu, all ? KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL : kd_reg_needs(b->version.machine, num));
+	rc = b->task.step ? 1 : backend_kd_need(b, (unsigned)cpu, all ? KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL : kd_reg_needs(b->version.machine, num));
 	if (rc <= 0)
 		return rc;
-	if (!b->step++) {
-		b->answered = false;
-		rc = all ? change_all(b, &b->cpus[cpu].regs) : kd_reg_put(&b->cpus[cpu].regs, num, b->cmd.data.p, b->cmd.data.len);
+	if (!b->task.step++) {
+		b->req.answered = false;
+		rc = all ? change_all(b, &b->cpus[cpu].regs) : kd_reg_put(&b->cpus[cpu].regs, num, b->task.cmd.data.p, b->task.cmd.data.len);
 	} else {
 		rc = 0;
 	}
@@ -141,16 +141,16 @@ static int write_registers(struct backend_kd *b, struct backend_news *news)
 static struct span reported(const struct backend_kd *b, size_t n)
 {
 	const struct kd_report *r = &b->st.report;
-	uint64_t at = b->cmd.addr - b->st.pc;
+	uint64_t at = b->task.cmd.addr - b->st.pc;
 
 	return r->have && at < r->stream_n && n <= r->stream_n - at ? (struct span){ r->stream + at, n } : (struct span){ 0 };
 }
 
 static int read_memory(struct backend_kd *b, struct backend_news *news)
 {
-	size_t n = b->cmd.len < RSP_DATA_MAX ? b->cmd.len : RSP_DATA_MAX;
+	size_t n = b->task.cmd.len < RSP_DATA_MAX ? b->task.cmd.len : RSP_DATA_MAX;
 	struct span got = reported(b, n);
-	int rc = got.len ? 1 : backend_kd_fetch_some(b, b->cmd.addr, n, false);
+	int rc = got.len ? 1 : backend_kd_fetch_some(b, b->task.cmd.addr, n, false);
 
 	if (rc <= 0)
 		return rc;
@@ -161,7 +161,7 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 	buf_reset(&b->doc, 0);
 	if (buf_put_span(&b->doc, got) < 0)
 		return -ENOBUFS;
-	kd_sites_mask(&b->breaks.sites, b->version.machine, b->cmd.addr, buf_data(&b->doc), b->doc.len);
+	kd_sites_mask(&b->breaks.sites, b->version.machine, b->task.cmd.addr, buf_data(&b->doc), b->doc.len);
 	return say_doc(b, news, RSP_REPLY_BYTES);
 }
 
@@ -169,7 +169,7 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 static size_t write_size(const struct backend_kd *b)
 {
 	enum { PAGE = 4096, MOST = 2048, NET_MOST = 1024 /* within an Ethernet frame */ };
-	size_t left = b->cmd.data.len - b->at, page = PAGE - (size_t)((b->cmd.addr + b->at) % PAGE), most = backend_kd_is_net(b) ? NET_MOST : MOST;
+	size_t left = b->task.cmd.data.len - b->task.at, page = PAGE - (size_t)((b->task.cmd.addr + b->task.at) % PAGE), most = backend_kd_is_net(b) ? NET_MOST : MOST;
 
 	left = left < page ? left : page;
 	return left < most ? left : most;
@@ -177,24 +177,24 @@ static size_t write_size(const struct backend_kd *b)
 
 static int write_memory(struct backend_kd *b, struct backend_news *news)
 {
-	int rc = b->step ? 1 : backend_kd_lift(b, b->cmd.addr, b->cmd.data.len);
+	int rc = b->task.step ? 1 : backend_kd_lift(b, b->task.cmd.addr, b->task.cmd.data.len);
 	struct kd_request r;
 
 	if (rc <= 0)
 		return rc;
-	if (!b->step++)
-		b->answered = false;
+	if (!b->task.step++)
+		b->req.answered = false;
 	backend_kd_forget_memory(b);
 	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b)) {
-		kd_sites_written(&b->breaks.sites, b->version.machine, b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, b->reply.actual });
-		b->at += b->reply.actual;
-		if (!kd_status_ok(b->reply.status) || !b->reply.actual)
-			return backend_kd_say_error(b, news, NO_MEMORY, b->at ? "the target wrote only a part of that" : "the target cannot write there");
+		kd_sites_written(&b->breaks.sites, b->version.machine, b->task.cmd.addr + b->task.at, (struct span){ b->task.cmd.data.p + b->task.at, b->req.reply.actual });
+		b->task.at += b->req.reply.actual;
+		if (!backend_kd_good(b) || !b->req.reply.actual)
+			return backend_kd_say_error(b, news, NO_MEMORY, b->task.at ? "the target wrote only a part of that" : "the target cannot write there");
 	}
-	if (b->at >= b->cmd.data.len)
+	if (b->task.at >= b->task.cmd.data.len)
 		return backend_kd_say_ok(b, news);
-	r = kd_write_virtual(backend_kd_here(b), b->cmd.addr + b->at, (struct span){ b->cmd.data.p + b->at, write_size(b) });
+	r = kd_write_virtual(backend_kd_here(b), b->task.cmd.addr + b->task.at, (struct span){ b->task.cmd.data.p + b->task.at, write_size(b) });
 	return backend_kd_ask(b, &r);
 }
 
@@ -202,9 +202,9 @@ static int list_threads(struct backend_kd *b, struct backend_news *news)
 {
 	size_t n = 0;
 
-	b->threads[n++] = (struct rsp_thread){ .tid = b->front + 1 }; /* first: some clients take it for the one that stopped */
+	b->threads[n++] = (struct rsp_thread){ .tid = b->stop.front + 1 }; /* first: some clients take it for the one that stopped */
 	for (unsigned i = 0; i < b->processors; i++)
-		if (i != b->front)
+		if (i != b->stop.front)
 			b->threads[n++] = (struct rsp_thread){ .tid = i + 1 };
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = n, .last = true };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
@@ -218,7 +218,7 @@ static int no_more_threads(struct backend_kd *b, struct backend_news *news)
 
 static int describe_thread(struct backend_kd *b, struct backend_news *news)
 {
-	int cpu = cpu_of(b, &b->cmd);
+	int cpu = cpu_of(b, &b->task.cmd);
 
 	if (cpu < 0)
 		return no_thread(b, news);
@@ -231,12 +231,12 @@ static int describe_thread(struct backend_kd *b, struct backend_news *news)
 
 static int is_alive(struct backend_kd *b, struct backend_news *news)
 {
-	return cpu_of(b, &b->cmd) < 0 ? no_thread(b, news) : backend_kd_say_ok(b, news);
+	return cpu_of(b, &b->task.cmd) < 0 ? no_thread(b, news) : backend_kd_say_ok(b, news);
 }
 
 static int current_thread(struct backend_kd *b, struct backend_news *news)
 {
-	b->threads[0] = (struct rsp_thread){ .tid = b->front + 1 };
+	b->threads[0] = (struct rsp_thread){ .tid = b->stop.front + 1 };
 	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = 1 };
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
 }
@@ -269,7 +269,7 @@ static int region(struct backend_kd *b, struct backend_news *news)
 {
 	const struct region *r = b->version.machine == KD_I386 ? narrow : wide;
 
-	while (b->cmd.addr >= r->to && r->to != UINT64_MAX)
+	while (b->task.cmd.addr >= r->to && r->to != UINT64_MAX)
 		r++;
 	buf_reset(&b->doc, 0);
 	if (buf_printf(&b->doc, "start:%llx;size:%llx;%s", (unsigned long long)r->from, (unsigned long long)(r->to - r->from),

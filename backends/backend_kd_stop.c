@@ -15,16 +15,16 @@ static int parse(const struct backend_kd *b, struct span payload, uint16_t type,
 
 int backend_kd_reparse(struct backend_kd *b)
 {
-	return parse(b, buf_span(&b->report), b->report_type, &b->st);
+	return parse(b, buf_span(&b->stop.report), b->stop.report_type, &b->st);
 }
 
 static int take_report(struct backend_kd *b, const struct kd_packet *p)
 {
 	unsigned most = BACKEND_KD_CPUS;
 
-	buf_reset(&b->report, 0);
-	b->report_type = p->type;
-	if (buf_put_span(&b->report, p->payload) < 0 || backend_kd_reparse(b) < 0 || b->st.processor >= most) {
+	buf_reset(&b->stop.report, 0);
+	b->stop.report_type = p->type;
+	if (buf_put_span(&b->stop.report, p->payload) < 0 || backend_kd_reparse(b) < 0 || b->st.processor >= most) {
 		guard_note(&b->guard, GUARD_STOP, "a state change that makes no sense");
 		return -EBADMSG;
 	}
@@ -32,8 +32,8 @@ static int take_report(struct backend_kd *b, const struct kd_packet *p)
 		guard_note(&b->guard, GUARD_STOP, "it says that it has %u processors: %u are shown", b->st.processors, most);
 	if (b->st.processors > b->processors)
 		b->processors = b->st.processors < most ? b->st.processors : most;
-	if (kd_prints_end(&b->prints) & KD_NOTICE_BUGCHECK)
-		b->bugcheck = true;
+	if (kd_prints_end(&b->said.prints) & KD_NOTICE_BUGCHECK)
+		b->said.bugcheck = true;
 	return 0;
 }
 
@@ -41,7 +41,7 @@ int backend_kd_hear_knocking(struct backend_kd *b, const struct kd_packet *p)
 {
 	if (take_report(b, p) < 0)
 		return BACKEND_MOVED;
-	b->info.was_running = b->st.kind != KD_EXCEPTION || (b->knocks && b->knocks % 2 == 0);
+	b->offer.info.was_running = b->st.kind != KD_EXCEPTION || (b->meet.knocks && b->meet.knocks % 2 == 0);
 	backend_kd_begin(b, BACKEND_KD_LEARN, backend_kd_task_learn);
 	return BACKEND_MOVED;
 }
@@ -69,35 +69,35 @@ static int hear_again(struct backend_kd *b, const struct kd_packet *p)
 static int request_done(struct backend_kd *b)
 {
 	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
-	kd_wire_answered(&b->wire);
+	kd_wire_answered(&b->line.wire);
 	return BACKEND_MOVED;
 }
 
 /* A stop may be here before the ACK of the resume, or before the task has seen that. */
 int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
 {
-	bool reports = b->asking && b->by_report;
+	bool reports = b->req.asking && b->req.by_report;
 
-	if (b->state != BACKEND_KD_RUN && !b->going && !reports)
+	if (b->state != BACKEND_KD_RUN && !b->req.going && !reports)
 		return hear_again(b, p);
-	if ((b->going && b->unsent && says_again(b, p)) || take_report(b, p) < 0)
+	if ((b->req.going && b->req.unsent && says_again(b, p)) || take_report(b, p) < 0)
 		return BACKEND_MOVED;
 	if (b->state == BACKEND_KD_RUN) {
 		backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
 		return BACKEND_MOVED;
 	}
-	b->early = b->going;
-	if (b->early && b->unsent) {
-		b->unsent = false;
-		b->answered = true;
+	b->stop.early = b->req.going;
+	if (b->stop.early && b->req.unsent) {
+		b->req.unsent = false;
+		b->req.answered = true;
 	}
-	return b->asking ? request_done(b) : BACKEND_MOVED;
+	return b->req.asking ? request_done(b) : BACKEND_MOVED;
 }
 
 static void stop_is(struct backend_kd *b, unsigned signal, enum rsp_stop_why why)
 {
-	b->stop.code = (uint8_t)signal;
-	b->stop.why = why;
+	b->stop.told.code = (uint8_t)signal;
+	b->stop.told.why = why;
 }
 
 static const char *path_of(const struct kd_state *st, char *out, size_t size)
@@ -127,23 +127,23 @@ static enum verdict judge_command(struct backend_kd *b)
 	if (b->st.kind != KD_COMMAND_STRING)
 		return PASS;
 	guard_note(&b->guard, GUARD_FILE, "it wants a debugger command to be run: passed over");
-	return b->break_wanted ? PASS : RUN_ON;
+	return b->break_in.wanted ? PASS : RUN_ON;
 }
 
 static enum verdict judge_bugcheck(struct backend_kd *b)
 {
-	const char *name = kd_bugcheck_name(b->prints.code);
-	const uint64_t *p = b->prints.params;
+	const char *name = kd_bugcheck_name(b->said.prints.code);
+	const uint64_t *p = b->said.prints.params;
 
-	if (!b->bugcheck)
+	if (!b->said.bugcheck)
 		return PASS;
-	b->bugcheck = false;
+	b->said.bugcheck = false;
 	stop_is(b, BACKEND_KD_SIGABRT, RSP_WHY_NONE);
-	backend_kd_print(b, "kdgate: bugcheck 0x%x%s%s", b->prints.code, name ? " " : "", name ? name : "");
-	if (b->prints.params_n)
+	backend_kd_print(b, "kdgate: bugcheck 0x%x%s%s", b->said.prints.code, name ? " " : "", name ? name : "");
+	if (b->said.prints.params_n)
 		backend_kd_print(b, " (0x%llx, 0x%llx, 0x%llx, 0x%llx)", (unsigned long long)p[0], (unsigned long long)p[1], (unsigned long long)p[2],
 		                 (unsigned long long)p[3]);
-	backend_kd_print(b, "%s%s; going on writes the dump and reboots\n", *b->prints.driver ? ", driver at fault: " : "", b->prints.driver);
+	backend_kd_print(b, "%s%s; going on writes the dump and reboots\n", *b->said.prints.driver ? ", driver at fault: " : "", b->said.prints.driver);
 	return TELL;
 }
 
@@ -160,17 +160,17 @@ static enum verdict judge_hardware(struct backend_kd *b)
 
 	if (n < 0)
 		return PASS;
-	b->hit = true;
+	b->run.hit = true;
 	if (!slot)
-		return b->break_wanted ? PASS : RUN_ON; /* a processor had hit it before it was taken out; or a dead debugger's */
+		return b->break_in.wanted ? PASS : RUN_ON; /* a processor had hit it before it was taken out; or a dead debugger's */
 	stop_is(b, BACKEND_KD_SIGTRAP, whys[slot->kind]);
-	b->stop.addr = slot->hw.addr;
+	b->stop.told.addr = slot->hw.addr;
 	return TELL;
 }
 
 static enum verdict judge_step(struct backend_kd *b)
 {
-	if (!is_exception(b, KD_SINGLE_STEP) || b->action.verb != 's' || b->st.processor != b->stepping)
+	if (!is_exception(b, KD_SINGLE_STEP) || b->run.action.verb != 's' || b->st.processor != b->run.stepping)
 		return PASS;
 	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 	return TELL;
@@ -180,9 +180,9 @@ static enum verdict judge_step(struct backend_kd *b)
  * meets again when it runs on: its breakpoint is put back, its fault is not handled. */
 static enum verdict judge_other(struct backend_kd *b)
 {
-	if (!b->alone || b->st.kind != KD_EXCEPTION || b->st.processor == b->stepping || b->break_wanted)
+	if (!b->run.alone || b->st.kind != KD_EXCEPTION || b->st.processor == b->run.stepping || b->break_in.wanted)
 		return PASS;
-	return ++b->noise > BACKEND_KD_NOISE_MAX ? PASS : RUN_ON;
+	return ++b->run.noise > BACKEND_KD_NOISE_MAX ? PASS : RUN_ON;
 }
 
 static enum verdict judge_site(struct backend_kd *b)
@@ -197,19 +197,19 @@ static enum verdict judge_site(struct backend_kd *b)
 
 static void learn_break_pc(struct backend_kd *b)
 {
-	if (b->break_pc[0] == b->st.pc || b->break_pc[1] == b->st.pc)
+	if (b->break_in.pc[0] == b->st.pc || b->break_in.pc[1] == b->st.pc)
 		return;
-	b->break_pc[1] = b->break_pc[0];
-	b->break_pc[0] = b->st.pc;
+	b->break_in.pc[1] = b->break_in.pc[0];
+	b->break_in.pc[0] = b->st.pc;
 }
 
 static enum verdict judge_break_in(struct backend_kd *b)
 {
-	if (!b->break_wanted || b->st.kind != KD_EXCEPTION)
+	if (!b->break_in.wanted || b->st.kind != KD_EXCEPTION)
 		return PASS;
 	if (is_exception(b, KD_BREAKPOINT) || is_exception(b, KD_WAKE_DEBUGGER)) {
 		learn_break_pc(b);
-		b->break_sent = false; /* this is what came of it */
+		b->break_in.sent = false; /* this is what came of it */
 		stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
 		return TELL;
 	}
@@ -219,12 +219,12 @@ static enum verdict judge_break_in(struct backend_kd *b)
 /* Stops that are noise: an earlier break-in that was still pending; a processor that had trapped at a breakpoint which is gone. */
 static enum verdict judge_noise(struct backend_kd *b)
 {
-	bool soon = b->now - b->resumed_at < BACKEND_KD_NOISE_MS, known = b->st.pc == b->break_pc[0] || b->st.pc == b->break_pc[1];
+	bool soon = b->now - b->run.since < BACKEND_KD_NOISE_MS, known = b->st.pc == b->break_in.pc[0] || b->st.pc == b->break_in.pc[1];
 
-	if (!is_exception(b, KD_BREAKPOINT) || b->break_wanted || ++b->noise > BACKEND_KD_NOISE_MAX)
+	if (!is_exception(b, KD_BREAKPOINT) || b->break_in.wanted || ++b->run.noise > BACKEND_KD_NOISE_MAX)
 		return PASS;
-	if ((soon && (known || (b->st.pc == b->resumed_pc && !backend_kd_may_be_trap(b)))) || (b->break_stale && known)) {
-		b->break_stale = false;
+	if ((soon && (known || (b->st.pc == b->run.pc && !backend_kd_may_be_trap(b)))) || (b->break_in.stale && known)) {
+		b->break_in.stale = false;
 		return RUN_ON;
 	}
 	return soon && kd_sites_dropped(&b->breaks.sites, b->st.pc) ? RUN_ON : PASS;
@@ -233,8 +233,8 @@ static enum verdict judge_noise(struct backend_kd *b)
 /* Of a step that nobody asked for, or that was for another time. */
 static enum verdict judge_leak(struct backend_kd *b)
 {
-	b->leaked = is_exception(b, KD_SINGLE_STEP) && !b->break_wanted && ++b->noise <= BACKEND_KD_NOISE_MAX;
-	return b->leaked ? RUN_ON : PASS;
+	b->run.leaked = is_exception(b, KD_SINGLE_STEP) && !b->break_in.wanted && ++b->run.noise <= BACKEND_KD_NOISE_MAX;
+	return b->run.leaked ? RUN_ON : PASS;
 }
 
 static enum verdict judge_exception(struct backend_kd *b)
@@ -264,7 +264,7 @@ static enum verdict judge(struct backend_kd *b)
 	};
 	enum verdict v = PASS;
 
-	b->stop = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
+	b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
 	for (size_t i = 0; i < sizeof rules / sizeof *rules && v == PASS; i++)
 		v = rules[i](b);
 	return v;
@@ -289,10 +289,10 @@ static int learn_again(struct backend_kd *b)
 	}
 	backend_kd_breaks_void(b);
 	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
-	b->booted = true;
-	b->bugcheck = false;
-	for (size_t i = 0; i < sizeof b->break_pc / sizeof *b->break_pc; i++)
-		b->break_pc[i] += b->break_pc[i] ? b->version.kern_base - before : 0;
+	b->stop.booted = true;
+	b->said.bugcheck = false;
+	for (size_t i = 0; i < sizeof b->break_in.pc / sizeof *b->break_in.pc; i++)
+		b->break_in.pc[i] += b->break_in.pc[i] ? b->version.kern_base - before : 0;
 	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
 	return 1;
 }
@@ -305,17 +305,17 @@ static int decide(struct backend_kd *b)
 	backend_kd_forget(b);
 	backend_kd_sites_reported(b);
 	v = judge(b);
-	if (v == RUN_ON && !b->booted)
+	if (v == RUN_ON && !b->stop.booted)
 		return backend_kd_run_on(b);
-	stale = b->booted && b->break_stale;
-	if (b->booted)
+	stale = b->stop.booted && b->break_in.stale;
+	if (b->stop.booted)
 		stop_is(b, BACKEND_KD_SIGPWR, RSP_WHY_NONE); /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
-	b->booted = false;
-	b->front = b->alone && b->stepping < b->processors ? b->stepping : b->st.processor;
-	b->alone = false;
-	b->break_stale = stale || (b->break_wanted && b->break_sent);
-	b->break_wanted = false;
-	b->judged = true;
+	b->stop.booted = false;
+	b->stop.front = b->run.alone && b->run.stepping < b->processors ? b->run.stepping : b->st.processor;
+	b->run.alone = false;
+	b->break_in.stale = stale || (b->break_in.wanted && b->break_in.sent);
+	b->break_in.wanted = false;
+	b->stop.judged = true;
 	return 1;
 }
 
@@ -323,34 +323,34 @@ int backend_kd_task_look(struct backend_kd *b, struct backend_news *news)
 {
 	int rc = b->restarted ? learn_again(b) : 1;
 
-	if (rc > 0 && !b->judged && b->st.kind == KD_LOAD_SYMBOLS && backend_kd_storms(b))
+	if (rc > 0 && !b->stop.judged && b->st.kind == KD_LOAD_SYMBOLS && backend_kd_storms(b))
 		return 0;
 	if (rc <= 0)
 		return rc;
-	rc = b->judged ? 1 : decide(b);
-	return b->judged ? backend_kd_tell_stop(b, news) : rc;
+	rc = b->stop.judged ? 1 : decide(b);
+	return b->stop.judged ? backend_kd_tell_stop(b, news) : rc;
 }
 
 int backend_kd_task_over(struct backend_kd *b, struct backend_news *news)
 {
-	if (!b->judged) {
-		b->stop = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
+	if (!b->stop.judged) {
+		b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
 		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
-		b->judged = true;
+		b->stop.judged = true;
 	}
 	return backend_kd_tell_stop(b, news);
 }
 
 static void add_register(struct backend_kd *b, enum kd_role role)
 {
-	struct rsp_stop_reg *reg = &b->stop.regs[b->stop.regs_n];
-	int num = kd_reg_of(b->version.machine, role), n = num < 0 ? num : kd_reg_get(&b->cpus[b->front].regs, (unsigned)num, reg->value);
+	struct rsp_stop_reg *reg = &b->stop.told.regs[b->stop.told.regs_n];
+	int num = kd_reg_of(b->version.machine, role), n = num < 0 ? num : kd_reg_get(&b->cpus[b->stop.front].regs, (unsigned)num, reg->value);
 
 	if (n <= 0)
 		return;
 	reg->num = (unsigned)num;
 	reg->len = (unsigned)n;
-	b->stop.regs_n++;
+	b->stop.told.regs_n++;
 }
 
 /* Where it stands and on which stack: what every client asks for next. */
@@ -364,15 +364,15 @@ static void add_registers(struct backend_kd *b)
 
 int backend_kd_tell_stop(struct backend_kd *b, struct backend_news *news)
 {
-	int rc = backend_kd_need(b, b->front, KD_NEEDS_CONTEXT);
+	int rc = backend_kd_need(b, b->stop.front, KD_NEEDS_CONTEXT);
 
 	if (rc <= 0)
 		return rc;
-	b->judged = false;
-	b->stop.has_thread = true;
-	b->stop.thread = (struct rsp_thread){ .tid = b->front + 1 };
-	b->stop.regs_n = 0;
+	b->stop.judged = false;
+	b->stop.told.has_thread = true;
+	b->stop.told.thread = (struct rsp_thread){ .tid = b->stop.front + 1 };
+	b->stop.told.regs_n = 0;
 	add_registers(b);
-	news->stop = b->stop;
+	news->stop = b->stop.told;
 	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_STOPPED);
 }

@@ -20,18 +20,18 @@ void backend_kd_print(struct backend_kd *b, const char *fmt, ...)
 void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news))
 {
 	b->state = state;
-	b->task = task;
-	b->step = 0;
-	b->at = 0;
+	b->task.run = task;
+	b->task.step = 0;
+	b->task.at = 0;
 	b->breaks.site = b->breaks.cpu = b->breaks.edited = 0;
 	b->breaks.planting = false;
-	b->cut = b->answered = false;
+	b->task.cut = b->req.answered = false;
 }
 
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev)
 {
 	b->state = state;
-	b->task = NULL;
+	b->task.run = NULL;
 	return (int)ev;
 }
 
@@ -39,9 +39,9 @@ int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_
 {
 	int rc = 1;
 
-	while (b->step < n && (rc = stages[b->step](b)) > 0) {
-		b->step++;
-		b->answered = false;
+	while (b->task.step < n && (rc = stages[b->task.step](b)) > 0) {
+		b->task.step++;
+		b->req.answered = false;
 	}
 	return rc;
 }
