@@ -79,17 +79,9 @@ bool target_wants_doc(struct target *t, const struct session *s)
 	return t->doc.obj >= 0;
 }
 
-static unsigned word_bytes(const struct target *t)
-{
-	const struct tdesc *tdesc = t->be->ops->info(t->be)->tdesc;
-	const struct tdesc_reg *pc = tdesc ? tdesc_pc(tdesc) : NULL;
-
-	return pc && pc->bits <= 32 ? 4 : 8;
-}
-
 void target_take_doc(struct target *t, struct session *s)
 {
-	struct guard_doc_how how = { .paths = t->doc.paths, .word_bytes = word_bytes(t) };
+	struct guard_doc_how how = { .paths = t->doc.paths, .word_bytes = tdesc_word_bytes(t->be->ops->info(t->be)->tdesc) };
 	struct guard_doc_news news = { 0 };
 	struct guard *g = t->be->ops->guard(t->be);
 	const char *name = guard_object_name((enum guard_object)t->doc.obj);

@@ -1,11 +1,19 @@
 /* target_serve.c - who is next, and what is done with a command. See target.h. */
 #include "proxy/target_parts.h"
 
+#include "rsp/tdesc.h"
+
 #include <errno.h>
 
 bool target_there(const struct target *t)
 {
 	return t->state == TARGET_STOPPED || t->state == TARGET_ASKED || t->state == TARGET_RUNNING;
+}
+
+static int refuse(struct session *s, const char *words)
+{
+	session_refuse(s, words);
+	return 1;
 }
 
 /* cmd: the client's own, or what is asked in its place. 0: it was; else its client has been told why not. */
@@ -101,6 +109,21 @@ static int resume(struct target *t, struct session *s, unsigned slot, uint64_t n
 	return target_lift(t, slot, now) ? 1 : hand_over(t, s, now);
 }
 
+/* A target of 32 bits takes the low half of a longer address for the whole, and goes on at 0 behind its last byte: what ranges deny would have
+ * other names. Of a read, what is there is left. */
+static bool has_address(const struct target *t, struct rsp_cmd *cmd)
+{
+	bool reads = cmd->op == RSP_OP_MEM_READ || cmd->op == RSP_OP_MEM_READ_BIN;
+	uint64_t room = (uint64_t)UINT32_MAX + 1 - cmd->addr;
+
+	if (!cmd->has_addr || cmd->effects == RSP_EFF_QUERY || tdesc_word_bytes(t->be->ops->info(t->be)->tdesc) > 4)
+		return true;
+	if (cmd->addr > UINT32_MAX || (cmd->len > room && !reads))
+		return false;
+	cmd->len = cmd->len < room ? cmd->len : room;
+	return true;
+}
+
 static int act(struct target *t, struct session *s, unsigned slot, uint64_t now)
 {
 	static int (*const acts[RSP_OPS])(struct target *, struct session *, unsigned, uint64_t) = {
@@ -115,6 +138,8 @@ static int act(struct target *t, struct session *s, unsigned slot, uint64_t now)
 		[RSP_OP_MEM_WRITE_BIN] = nothing_to_write,
 	};
 
+	if (!has_address(t, &s->cmd))
+		return refuse(s, "kdgate: the target has no such address");
 	return (acts[s->cmd.op] ? acts[s->cmd.op] : plain)(t, s, slot, now);
 }
 
@@ -168,12 +193,6 @@ static bool stop_for(struct target *t, const struct session *s)
 static bool waits_in_vain(const struct session *s, uint64_t now)
 {
 	return session_is_due_a_stop(s) && now >= s->asked + SESSION_STOP_MS;
-}
-
-static int refuse(struct session *s, const char *words)
-{
-	session_refuse(s, words);
-	return 1;
 }
 
 /* Somebody waits, and not for long: the back-off is for when nobody does. */

@@ -170,3 +170,10 @@ long tdesc_g_offset(const struct tdesc *t, unsigned num)
 
 	return reg ? (long)reg->at : -1;
 }
+
+unsigned tdesc_word_bytes(const struct tdesc *t)
+{
+	const struct tdesc_reg *pc = t ? tdesc_pc(t) : NULL;
+
+	return pc && pc->bits <= 32 ? 4 : 8;
+}

@@ -47,6 +47,7 @@ int tdesc_build(struct tdesc *t) MUST_USE;        /* 0; -EBADMSG; -E2BIG; -ENOME
 
 const struct tdesc_reg *tdesc_reg(const struct tdesc *t, unsigned num); /* NULL: none of that number */
 const struct tdesc_reg *tdesc_pc(const struct tdesc *t);                /* NULL: none */
+unsigned tdesc_word_bytes(const struct tdesc *t);                       /* of its addresses, by its pc: 4 or 8; 8, where that is not known, or t is NULL */
 long tdesc_g_offset(const struct tdesc *t, unsigned num);               /* in bytes within g; -1: not there */
 
 /* A memory map, from the target's document into ours. 0; -EBADMSG; -ENOBUFS; -E2BIG; -ENOMEM; then out is empty. */

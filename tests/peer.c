@@ -15,6 +15,7 @@ static const struct peer_kind kinds[] = {
 	{ .name = "qemu", .packet_size = 0x90, .vcont = true, .described = true, .unasked = true },
 	{ .name = "trap", .packet_size = 0x90, .vcont = true, .described = true, .overshoots = true },
 	{ .name = "kgdb", .plain_stops = true, .empty_end = true, .no_detach = true },
+	{ .name = "narrow", .packet_size = 0x90, .no_ack = true, .vcont = true, .described = true, .swbreak = true, .narrow = true },
 	{ .name = "lister", .packet_size = 0x100, .no_ack = true, .vcont = true, .described = true, .swbreak = true, .lists = true },
 };
 
@@ -23,6 +24,12 @@ static const char description[] =
 	"<target><architecture>i386:x86-64</architecture><feature name=\"org.gnu.gdb.i386.core\">"
 	"<reg name=\"rax\" bitsize=\"64\" type=\"int64\"/><reg name=\"rip\" bitsize=\"64\" type=\"code_ptr\"/>"
 	"<reg name=\"eflags\" bitsize=\"32\" type=\"int32\"/></feature></target>";
+
+static const char narrow_description[] =
+	"<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
+	"<target><architecture>i386</architecture><feature name=\"org.gnu.gdb.i386.core\">"
+	"<reg name=\"eax\" bitsize=\"64\" type=\"int64\"/><reg name=\"eip\" bitsize=\"32\" type=\"code_ptr\"/>"
+	"<reg name=\"ecs\" bitsize=\"32\" type=\"int32\"/><reg name=\"eflags\" bitsize=\"32\" type=\"int32\"/></feature></target>";
 
 static const char libraries[] =
 	"<library-list><library name=\"/lib/modules/6.1/../../../etc/ext4.ko\" evil=\"1\"><section address=\"0xffffffffc0000000\"/></library>"
@@ -143,7 +150,7 @@ static void say_piece(struct peer_stub *p, struct cursor *c, const char *doc)
 static void on_description(struct peer_stub *p, struct cursor *c)
 {
 	if (p->kind->described)
-		say_piece(p, c, description);
+		say_piece(p, c, p->kind->narrow ? narrow_description : description);
 	else
 		peer_say(p, "");
 }
@@ -284,10 +291,17 @@ static void on_reg_write(struct peer_stub *p, struct cursor *c)
 		say_error(p, NO_SUCH);
 }
 
+static uint64_t address(const struct peer_stub *p, struct cursor *c)
+{
+	uint64_t addr = hex_number(c, 16);
+
+	return p->kind->narrow ? (uint32_t)addr : addr;
+}
+
 /* What is beyond the end of its memory is left out. */
 static void on_read(struct peer_stub *p, struct cursor *c)
 {
-	uint64_t addr = hex_number(c, 16), n = (cursor_skip(c, ','), hex_number(c, 8));
+	uint64_t addr = address(p, c), n = (cursor_skip(c, ','), hex_number(c, 8));
 
 	if (addr >= PEER_MEMORY)
 		say_error(p, NO_MEMORY);
@@ -297,7 +311,7 @@ static void on_read(struct peer_stub *p, struct cursor *c)
 
 static void on_write(struct peer_stub *p, struct cursor *c)
 {
-	uint64_t addr = hex_number(c, 16), n = (cursor_skip(c, ','), hex_number(c, 8));
+	uint64_t addr = address(p, c), n = (cursor_skip(c, ','), hex_number(c, 8));
 	struct buf to = { .base = p->memory, .cap = PEER_MEMORY, .off = addr < PEER_MEMORY ? (size_t)addr : PEER_MEMORY };
 	bool ok = cursor_skip(c, ':') && hex_take(&to, cursor_rest(c)) == 0 && to.len == n;
 
@@ -327,7 +341,7 @@ static struct peer_break *free_place(struct peer_stub *p)
 static void on_set(struct peer_stub *p, struct cursor *c)
 {
 	unsigned type = (unsigned)(cursor_u8(c) - '0');
-	uint64_t addr = (cursor_skip(c, ','), hex_number(c, 16));
+	uint64_t addr = (cursor_skip(c, ','), address(p, c));
 	struct peer_break *b = free_place(p);
 
 	if (place(p, type, addr))
@@ -340,7 +354,7 @@ static void on_set(struct peer_stub *p, struct cursor *c)
 static void on_clear(struct peer_stub *p, struct cursor *c)
 {
 	unsigned type = (unsigned)(cursor_u8(c) - '0');
-	uint64_t addr = (cursor_skip(c, ','), hex_number(c, 16));
+	uint64_t addr = (cursor_skip(c, ','), address(p, c));
 	struct peer_break *b = place(p, type, addr);
 
 	if (b)

@@ -20,6 +20,7 @@ struct peer_kind {
 	bool overshoots;    /* after a trap the pc stands behind it */
 	bool unasked;       /* a running machine is stopped when somebody connects, and that is told at once */
 	bool no_detach;     /* D is not understood */
+	bool narrow;        /* addresses have 32 bits: what is above them is not looked at */
 	bool lists;         /* it tells its program, its libraries, its threads; and of signals, another thing for each thread */
 };
 
@@ -49,7 +50,7 @@ struct peer_stub {
 
 int peer_init(struct peer_stub *p) MUST_USE;
 void peer_fini(struct peer_stub *p);
-bool peer_be(struct peer_stub *p, const char *kind) MUST_USE; /* gdbserver (at the start), qemu, trap, kgdb, lister */
+bool peer_be(struct peer_stub *p, const char *kind) MUST_USE; /* gdbserver (at the start), qemu, trap, kgdb, lister, narrow */
 void peer_plug(struct peer_stub *p, struct link *link);     /* takes link; the one before is destroyed */
 void peer_drop(struct peer_stub *p);                        /* the line, without a word */
 void peer_boot(struct peer_stub *p);                        /* stopped, awake, no breakpoints */
