@@ -4,8 +4,8 @@
  * after each answer. */
 #include "backends/backend_kd_parts.h"
 
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int hear_nothing(struct backend_kd *b, const struct kd_packet *p)
 {
@@ -108,7 +108,7 @@ static int listen(struct backend_kd *b, uint64_t now)
 		b->why = b->line.wire.why;
 		return ev;
 	}
-	rc = backend_kd_send(b, now);
+	rc = backend_kd_send(&b->line, now);
 	return rc < 0 ? rc : hear_packet(b, ev, &p);
 }
 
@@ -269,17 +269,35 @@ static void kd_wait(const struct backend *be, struct wait *w)
 		wait_until(w, b->deadline);
 }
 
+enum { LINE = 8192, OUT = 2 * KD_FRAME_MAX, MAP = 1024, DOC = 262144, BLOCK = 1024 };
+
+static const struct {
+	size_t at, cap;
+} bufs[] = {
+	{ offsetof(struct backend_kd, line.in), LINE }, { offsetof(struct backend_kd, line.out), OUT },
+	{ offsetof(struct backend_kd, offer.map), MAP }, { offsetof(struct backend_kd, said.text), KD_PAYLOAD_MAX },
+	{ offsetof(struct backend_kd, said.promise), KD_PAYLOAD_MAX }, { offsetof(struct backend_kd, req.payload), KD_PAYLOAD_MAX },
+	{ offsetof(struct backend_kd, req.data), KD_PAYLOAD_MAX }, { offsetof(struct backend_kd, task.arg), RSP_DATA_MAX },
+	{ offsetof(struct backend_kd, doc), DOC }, { offsetof(struct backend_kd, words), BACKEND_KD_WORDS },
+	{ offsetof(struct backend_kd, fetch.bytes), RSP_DATA_MAX }, { offsetof(struct backend_kd, block.bytes), BLOCK },
+	{ offsetof(struct backend_kd, stop.report), KD_PAYLOAD_MAX },
+};
+enum { BUFS = sizeof bufs / sizeof *bufs };
+
+static struct buf *buf_of(struct backend_kd *b, size_t i)
+{
+	return (struct buf *)((uint8_t *)b + bufs[i].at);
+}
+
 static void kd_destroy(struct backend *be)
 {
 	struct backend_kd *b = (struct backend_kd *)be;
-	struct buf *bufs[] = { &b->line.in, &b->line.out, &b->offer.map, &b->said.text, &b->doc, &b->words, &b->req.payload, &b->req.data, &b->said.promise,
-		               &b->task.arg, &b->fetch.bytes, &b->stop.report, &b->block.bytes };
 
 	link_destroy_stack(b->line.link);
 	kd_wire_fini(&b->line.wire);
 	tdesc_fini(&b->offer.tdesc);
-	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
-		buf_fini(bufs[i]);
+	for (size_t i = 0; i < BUFS; i++)
+		buf_fini(buf_of(b, i));
 	free(b->cpus);
 	kd_images_fini(&b->images);
 	free(b);
@@ -292,19 +310,8 @@ static const struct backend_ops kd_ops = {
 
 static bool allocate(struct backend_kd *b, enum kd_dialect d)
 {
-	enum { LINE = 8192, OUT = 2 * KD_FRAME_MAX, MAP = 1024, DOC = 262144, KDBG = 1024 };
-	const struct {
-		struct buf *buf;
-		size_t cap;
-	} bufs[] = {
-		{ &b->line.in, LINE }, { &b->line.out, OUT }, { &b->offer.map, MAP }, { &b->said.text, KD_PAYLOAD_MAX }, { &b->doc, DOC },
-		{ &b->words, BACKEND_KD_WORDS }, { &b->req.payload, KD_PAYLOAD_MAX }, { &b->req.data, KD_PAYLOAD_MAX },
-		{ &b->said.promise, KD_PAYLOAD_MAX }, { &b->task.arg, RSP_DATA_MAX }, { &b->fetch.bytes, RSP_DATA_MAX },
-		{ &b->stop.report, KD_PAYLOAD_MAX }, { &b->block.bytes, KDBG },
-	};
-
-	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
-		if (buf_init(bufs[i].buf, bufs[i].cap) < 0)
+	for (size_t i = 0; i < BUFS; i++)
+		if (buf_init(buf_of(b, i), bufs[i].cap) < 0)
 			return false;
 	b->cpus = calloc(BACKEND_KD_CPUS, sizeof *b->cpus);
 	return b->cpus && kd_images_init(&b->images) == 0 && kd_wire_init(&b->line.wire, d) == 0 && tdesc_init(&b->offer.tdesc) == 0;

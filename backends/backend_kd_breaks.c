@@ -104,7 +104,7 @@ static int plant_new(struct backend_kd *b)
 	}
 	site->handle = b->req.reply.handle;
 	site->wanted = true;
-	backend_kd_forget_memory(b);
+	kd_fetch_forget(&b->fetch);
 	return 1;
 }
 
@@ -228,7 +228,7 @@ static int take_out(struct backend_kd *b, struct kd_site *site)
 	if (was == KD_OUT_WRITTEN || (was == KD_OUT_ASKED && backend_kd_answer(b) && backend_kd_good(b)))
 		return 1;
 	if (was == KD_OUT_ASKED)
-		backend_kd_forget_memory(b);
+		kd_fetch_forget(&b->fetch);
 	site->out = KD_OUT_LOOK;
 	return look_under(b, site);
 }

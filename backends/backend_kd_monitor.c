@@ -138,7 +138,7 @@ static int phys(struct backend_kd *b, const struct words *w)
 	if (rc <= 0)
 		return rc;
 	dump(b, addr, buf_span(&b->fetch.bytes));
-	backend_kd_forget_memory(b);
+	kd_fetch_forget(&b->fetch);
 	return 1;
 }
 

@@ -1,15 +1,15 @@
 /* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a task
- * ends (backend_kd_task.c), how a target is met and left (backend_kd_meet.c), requests and what is known from their answers
- * (backend_kd_ask.c), what clients ask (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it
+ * ends (backend_kd_task.c), how a target is met and left (backend_kd_meet.c), requests (backend_kd_ask.c), what is known from their answers
+ * (backend_kd_known.c), what clients ask (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it
  * stopped (backend_kd_stop.c), what it says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images (backend_kd_modules.c),
- * monitor commands (backend_kd_monitor.c). */
+ * monitor commands (backend_kd_monitor.c). What has no need of a target at all is in backends/kd/. */
 #ifndef BACKENDS_BACKEND_KD_PARTS_H
 #define BACKENDS_BACKEND_KD_PARTS_H
 
 #include "backends/backend.h"
 #include "backends/kd/api.h"
 #include "backends/kd/context.h"
-#include "backends/kd/hw.h"
+#include "backends/kd/fetch.h"
 #include "backends/kd/images.h"
 #include "backends/kd/io.h"
 #include "backends/kd/kdbg.h"
@@ -49,7 +49,7 @@ enum {
 	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
 	BACKEND_KD_NOISE_MAX = 64,
 	BACKEND_KD_ASKS = 3,            /* how often a request is made whose answer does not come */
-	BACKEND_KD_STORM = 1024,        /* so often at once a target may stop, prompt or ask for files, by itself: a boot does so hundreds of times */
+	BACKEND_KD_STORM = 1024,        /* so often at once may it stop, prompt or ask for files, by itself: a boot does so hundreds of times */
 	BACKEND_KD_STORM_MS = 20,       /* for each, after that */
 	BACKEND_KD_NOISE_BYTES = 4096,  /* which are no packets, and are not told of */
 	BACKEND_KD_SIGINT = 2, BACKEND_KD_SIGTRAP = 5, BACKEND_KD_SIGABRT = 6, BACKEND_KD_SIGPWR = 32,
@@ -75,15 +75,6 @@ struct backend_kd_cpu {
 struct backend_kd_block {
 	enum { BACKEND_KD_BLOCK_UNKNOWN, BACKEND_KD_BLOCK_SEARCHED, BACKEND_KD_BLOCK_FOUND, BACKEND_KD_BLOCK_KNOWN } state;
 	struct kd_kdbg_walk walk;
-	struct buf bytes;
-};
-
-/* Memory that is being read, or was: what is asked for again is there. */
-struct backend_kd_fetch {
-	uint64_t addr;
-	size_t want, have;
-	bool physical, ended;           /* ended: no more is to be had */
-	bool narrow;                    /* a request over several pages failed: page by page */
 	struct buf bytes;
 };
 
@@ -209,7 +200,7 @@ struct backend_kd {
 	struct kd_state st;             /* of the last stop */
 	struct backend_kd_cpu *cpus;    /* BACKEND_KD_CPUS */
 	struct rsp_thread threads[BACKEND_KD_CPUS];
-	struct backend_kd_fetch fetch;
+	struct kd_fetch fetch;
 	struct kd_images images;
 	struct backend_kd_block block;
 
@@ -240,8 +231,8 @@ static inline struct kd_regs *backend_kd_regs(struct backend_kd *b)
 	return &b->cpus[b->st.processor].regs;
 }
 
-/* backend_kd_task.c. A task answers 0: it waits; an event: it is done; -errno: the target is lost. What it calls answers 1: there; 0: it waits, call again
- * when the task is called; -errno: it cannot be had. */
+/* backend_kd_task.c. A task answers 0: it waits; an event: it is done; -errno: the target is lost. What it calls answers 1: there; 0: it
+ * waits, call again when the task is called; -errno: it cannot be had. */
 void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*task)(struct backend_kd *b, struct backend_news *news));
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev) MUST_USE;
 /* One after the other, from .step on, until one waits or fails; what came for a stage's request is of that stage. */
@@ -254,18 +245,20 @@ void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__(
 int backend_kd_ask(struct backend_kd *b, const struct kd_request *r) MUST_USE;
 int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r) MUST_USE; /* answered by a state change, .st */
 bool backend_kd_answer(struct backend_kd *b) MUST_USE;
-int backend_kd_send(struct backend_kd *b, uint64_t now) MUST_USE; /* what is due on the wire: 1 moved, 0, -errno */
+int backend_kd_send(struct backend_kd_line *l, uint64_t now) MUST_USE; /* what is due on the wire: 1 moved, 0, -errno */
 int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* the same, and what waits for the wire */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload) MUST_USE; /* an event */
 void backend_kd_settle(struct backend_kd *b, struct kd_reply reply); /* what is out is answered, by that */
 void backend_kd_void_request(struct backend_kd *b);              /* no answer will come to it: as if refused */
-int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources) MUST_USE;
+
+/* backend_kd_known.c */
+void backend_kd_keep(struct backend_kd *b);   /* of what was just answered */
+int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources) MUST_USE; /* what can be had of them is in .cpus */
 int backend_kd_put_back(struct backend_kd *b, unsigned cpu) MUST_USE; /* registers that were changed, to the target */
-int backend_kd_fetch(struct backend_kd *b, uint64_t addr, size_t n, struct span *bytes) MUST_USE; /* all of it; -EFAULT: less, as .fetch tells */
-int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool physical) MUST_USE; /* 1: .fetch has what there is */
-void backend_kd_forget_memory(struct backend_kd *b);             /* what was read is read anew */
-void backend_kd_forget(struct backend_kd *b);                    /* what was known of registers and memory */
+int backend_kd_fetch(struct backend_kd *b, uint64_t addr, size_t n, struct span *bytes) MUST_USE; /* all of it; -EFAULT: less, *bytes */
+int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool physical) MUST_USE; /* 1: .fetch.bytes is what there is */
+void backend_kd_forget(struct backend_kd *b);
 
 /* backend_kd_breaks.c */
 int backend_kd_task_set(struct backend_kd *b, struct backend_news *news) MUST_USE;
@@ -305,7 +298,6 @@ int backend_kd_join(struct backend_kd *b, uint64_t now) MUST_USE;  /* one has be
 bool backend_kd_remark(struct backend_kd *b);                      /* what is unusual about the session is told, once: true */
 int backend_kd_looks_in(struct backend_kd *b, uint64_t now) MUST_USE; /* a session began while it ran, and it has said nothing since */
 bool backend_kd_syncs(struct backend_kd *b);                       /* a state change comes again: the first of a session */
-int backend_kd_push_each(struct backend_kd *b, uint64_t now) MUST_USE; /* as push, of what the wire has: each packet by itself */
 
 /* backend_kd_heard.c */
 int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p) MUST_USE;

@@ -18,6 +18,12 @@ static int cpu_of(const struct backend_kd *b, const struct rsp_cmd *cmd)
 	return tid > 0 && tid <= b->processors ? (int)(tid - 1) : -1;
 }
 
+/* A register's. There is none of UINT16_MAX. */
+static unsigned number_of(const struct rsp_cmd *cmd)
+{
+	return cmd->num[0] < UINT16_MAX ? (unsigned)cmd->num[0] : UINT16_MAX;
+}
+
 static int no_thread(struct backend_kd *b, struct backend_news *news)
 {
 	return backend_kd_say_error(b, news, REFUSED, "there is no such processor");
@@ -62,7 +68,7 @@ static int read_registers(struct backend_kd *b, struct backend_news *news)
 
 static int read_register(struct backend_kd *b, struct backend_news *news)
 {
-	unsigned num = b->task.cmd.num[0] < UINT16_MAX ? (unsigned)b->task.cmd.num[0] : UINT16_MAX;
+	unsigned num = number_of(&b->task.cmd);
 	int cpu = cpu_of(b, &b->task.cmd), rc;
 
 	if (cpu < 0 || !kd_reg(b->version.machine, num))
@@ -111,23 +117,25 @@ static int refuse_change(struct backend_kd *b, struct backend_news *news, int rc
 	return backend_kd_say_error(b, news, REFUSED, "there is no such register");
 }
 
+static int change(struct backend_kd *b, struct kd_regs *r, unsigned num)
+{
+	b->req.answered = false;
+	return b->task.cmd.op == RSP_OP_REGS_WRITE ? change_all(b, r) : kd_reg_put(r, num, b->task.cmd.data.p, b->task.cmd.data.len);
+}
+
 static int write_registers(struct backend_kd *b, struct backend_news *news)
 {
+	unsigned num = number_of(&b->task.cmd), needs = KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL;
 	int cpu = cpu_of(b, &b->task.cmd), rc;
-	unsigned num = b->task.cmd.num[0] < UINT16_MAX ? (unsigned)b->task.cmd.num[0] : UINT16_MAX;
-	bool all = b->task.cmd.op == RSP_OP_REGS_WRITE;
 
 	if (cpu < 0)
 		return no_thread(b, news);
-	rc = b->task.step ? 1 : backend_kd_need(b, (unsigned)cpu, all ? KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL : kd_reg_needs(b->version.machine, num));
+	if (b->task.cmd.op == RSP_OP_REG_WRITE)
+		needs = kd_reg_needs(b->version.machine, num);
+	rc = b->task.step ? 1 : backend_kd_need(b, (unsigned)cpu, needs);
 	if (rc <= 0)
 		return rc;
-	if (!b->task.step++) {
-		b->req.answered = false;
-		rc = all ? change_all(b, &b->cpus[cpu].regs) : kd_reg_put(&b->cpus[cpu].regs, num, b->task.cmd.data.p, b->task.cmd.data.len);
-	} else {
-		rc = 0;
-	}
+	rc = b->task.step++ ? 0 : change(b, &b->cpus[cpu].regs, num);
 	if (rc >= 0)
 		rc = backend_kd_put_back(b, (unsigned)cpu);
 	if (rc == 0)
@@ -166,35 +174,43 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 }
 
 /* Page by page: a write that fails in the middle has not happened beyond a page. */
-static size_t write_size(const struct backend_kd *b)
+static struct span to_write(const struct backend_kd *b, uint64_t addr)
 {
-	enum { PAGE = 4096, MOST = 2048, NET_MOST = 1024 /* within an Ethernet frame */ };
-	size_t left = b->task.cmd.data.len - b->task.at, page = PAGE - (size_t)((b->task.cmd.addr + b->task.at) % PAGE), most = backend_kd_is_net(b) ? NET_MOST : MOST;
+	enum { MOST = 2048, NET_MOST = 1024 /* within an Ethernet frame */ };
+	struct span left = span_from(b->task.cmd.data, b->task.at);
+	size_t page = kd_page_left(addr), most = backend_kd_is_net(b) ? NET_MOST : MOST;
 
-	left = left < page ? left : page;
-	return left < most ? left : most;
+	most = most < page ? most : page;
+	return (struct span){ left.p, left.len < most ? left.len : most };
+}
+
+static bool take_written(struct backend_kd *b)
+{
+	struct span written = { b->task.cmd.data.p + b->task.at, b->req.reply.actual };
+
+	kd_sites_written(&b->breaks.sites, b->version.machine, b->task.cmd.addr + b->task.at, written);
+	b->task.at += written.len;
+	return backend_kd_good(b) && written.len;
 }
 
 static int write_memory(struct backend_kd *b, struct backend_news *news)
 {
 	int rc = b->task.step ? 1 : backend_kd_lift(b, b->task.cmd.addr, b->task.cmd.data.len);
 	struct kd_request r;
+	uint64_t addr;
 
 	if (rc <= 0)
 		return rc;
 	if (!b->task.step++)
 		b->req.answered = false;
-	backend_kd_forget_memory(b);
+	kd_fetch_forget(&b->fetch);
 	b->st.report.stream_n = 0; /* as it was */
-	if (backend_kd_answer(b)) {
-		kd_sites_written(&b->breaks.sites, b->version.machine, b->task.cmd.addr + b->task.at, (struct span){ b->task.cmd.data.p + b->task.at, b->req.reply.actual });
-		b->task.at += b->req.reply.actual;
-		if (!backend_kd_good(b) || !b->req.reply.actual)
-			return backend_kd_say_error(b, news, NO_MEMORY, b->task.at ? "the target wrote only a part of that" : "the target cannot write there");
-	}
+	if (backend_kd_answer(b) && !take_written(b))
+		return backend_kd_say_error(b, news, NO_MEMORY, b->task.at ? "the target wrote only a part of that" : "the target cannot write there");
 	if (b->task.at >= b->task.cmd.data.len)
 		return backend_kd_say_ok(b, news);
-	r = kd_write_virtual(backend_kd_here(b), b->task.cmd.addr + b->task.at, (struct span){ b->task.cmd.data.p + b->task.at, write_size(b) });
+	addr = b->task.cmd.addr + b->task.at;
+	r = kd_write_virtual(backend_kd_here(b), addr, to_write(b, addr));
 	return backend_kd_ask(b, &r);
 }
 
@@ -300,8 +316,8 @@ int (*backend_kd_task_of(const struct rsp_cmd *cmd))(struct backend_kd *b, struc
 		const char *name;
 		int (*task)(struct backend_kd *b, struct backend_news *news);
 	} named[] = {
-		{ "qOffsets", backend_kd_task_offsets }, { "qFileLoadAddress:", backend_kd_task_load_address }, { "qGetTIBAddr:", no_thread_block },
-		{ "qMemoryRegionInfo", region },
+		{ "qOffsets", backend_kd_task_offsets }, { "qFileLoadAddress:", backend_kd_task_load_address },
+		{ "qGetTIBAddr:", no_thread_block }, { "qMemoryRegionInfo", region },
 	};
 
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++)

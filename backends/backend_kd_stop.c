@@ -132,7 +132,7 @@ static enum verdict judge_command(struct backend_kd *b)
 
 static enum verdict judge_bugcheck(struct backend_kd *b)
 {
-	const char *name = kd_bugcheck_name(b->said.prints.code);
+	const char *name = kd_bugcheck_name(b->said.prints.code), *driver = b->said.prints.driver;
 	const uint64_t *p = b->said.prints.params;
 
 	if (!b->said.bugcheck)
@@ -143,7 +143,7 @@ static enum verdict judge_bugcheck(struct backend_kd *b)
 	if (b->said.prints.params_n)
 		backend_kd_print(b, " (0x%llx, 0x%llx, 0x%llx, 0x%llx)", (unsigned long long)p[0], (unsigned long long)p[1], (unsigned long long)p[2],
 		                 (unsigned long long)p[3]);
-	backend_kd_print(b, "%s%s; going on writes the dump and reboots\n", *b->said.prints.driver ? ", driver at fault: " : "", b->said.prints.driver);
+	backend_kd_print(b, "%s%s; going on writes the dump and reboots\n", *driver ? ", driver at fault: " : "", driver);
 	return TELL;
 }
 
@@ -260,7 +260,8 @@ static enum verdict judge_exception(struct backend_kd *b)
 static enum verdict judge(struct backend_kd *b)
 {
 	static enum verdict (*const rules[])(struct backend_kd *b) = {
-		judge_bugcheck, judge_load, judge_command, judge_other, judge_hardware, judge_site, judge_step, judge_break_in, judge_noise, judge_leak, judge_exception,
+		judge_bugcheck, judge_load, judge_command, judge_other, judge_hardware, judge_site, judge_step, judge_break_in, judge_noise,
+		judge_leak, judge_exception,
 	};
 	enum verdict v = PASS;
 

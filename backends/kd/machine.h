@@ -28,6 +28,14 @@ static inline size_t kd_pointer_size(enum kd_machine machine)
 	return machine == KD_I386 ? 4 : 8;
 }
 
+enum { KD_PAGE = 4096 }; /* in bytes, of every machine */
+
+/* From addr to the end of its page. */
+static inline size_t kd_page_left(uint64_t addr)
+{
+	return KD_PAGE - (size_t)(addr % KD_PAGE);
+}
+
 /* As it goes on the wire: a 32-bit target's addresses are sign-extended there (KD 2.1). */
 static inline uint64_t kd_extend(enum kd_machine machine, uint64_t addr)
 {
