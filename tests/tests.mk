@@ -4,10 +4,9 @@ $(BUILD)/tests/proxy/target_test: $(BUILD)/san/tests/reuse.o
 $(BUILD)/tests/proxy/alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
 $(BUILD)/tests/backends/backend_kd_alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
 $(BUILD)/tests/backends/kdnet_conform_test: LIBS += -Wl,--wrap=kdnet_random
-$(BUILD)/tests/fuzz/backend_fuzz: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
-$(BUILD)/tests/fuzz/backend_kd_fuzz: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free,--wrap=tdesc_build
 # A whole conversation is many packets. What they are compared with the parsers' own targets find out; to watch for it here as well took most
 # of the time, and so did watching the far end.
+TALKS = $(patsubst %,$(BUILD)/tests/fuzz/%_fuzz,backend backend_kd guard kd_wire usb_link)
 $(BUILD)/edge/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)
@@ -16,10 +15,14 @@ $(BUILD)/far/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,cc)
 	$(Q)$(CLANG) $(ALL) $(SAN) -O2 -g -c $< -o $@
-$(BUILD)/tests/fuzz/backend_kd_fuzz: $(CORE:%.c=$(BUILD)/edge/%.o) $(BUILD)/far/tests/reuse.o $(BUILD)/far/tests/fuzz/backend_kd_fuzz.o
+$(TALKS): $(BUILD)/tests/fuzz/%: $(CORE:%.c=$(BUILD)/edge/%.o) $(BUILD)/far/tests/fuzz/%.o
 	@mkdir -p $(@D)
 	$(call say,fuzz)
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer -g $(filter %.o,$^) $(LIBS) -o $@
+BACKENDS = $(BUILD)/tests/fuzz/backend_fuzz $(BUILD)/tests/fuzz/backend_kd_fuzz
+$(BACKENDS): $(BUILD)/far/tests/reuse.o
+$(BACKENDS): LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
+$(BUILD)/tests/fuzz/backend_kd_fuzz: LIBS += -Wl,--wrap=tdesc_build
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=ioctl,--wrap=fstat,--wrap=open,--wrap=sp_get_port_by_name,--wrap=sp_open
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=sp_set_config,--wrap=sp_close,--wrap=sp_free_port
 $(BUILD)/tests/backends/link/usb_test: LIBS += -Wl,--wrap=usb_find,--wrap=open,--wrap=epoll_create1,--wrap=calloc,--wrap=malloc

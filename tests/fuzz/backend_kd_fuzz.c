@@ -2,50 +2,16 @@
  * and the time do, or the bytes of a target with commands between them. Whatever that is, the backend comes to rest, says only packets
  * that a kernel understands, tells what the table of the target's states knows, answers each command in its form, and is lost only with
  * a reason. */
-#include "backends/backend.h"
-#include "filters/guard.h"
-#include "filters/guard_doc.h"
-#include "rsp/tdesc.h"
 #include "tests/backends/kd_peer.h"
+#include "tests/fuzz/backend_walk.h"
 #include "tests/reuse.h"
 
-#include <errno.h>
-#include <sanitizer/asan_interface.h>
-#include <stdlib.h>
+enum { DESCRIBED = 8 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__asan_default_options(void);
-
-enum { ROOM = 65536, SHOWN = 512, STEPS = 64, ROUNDS = 200, RESTLESS = 100, PIECE = 4096, DESCRIBED = 8 };
-enum state { OPENING, STOPPED, ASKED, RUNNING, LEAVING, LOST };
-
-static struct world {
-	struct backend *be;
-	enum state state;
-	uint64_t now, seen;  /* seen: incidents, ever */
-	size_t fed;          /* bytes, since it last rested */
-	bool script;         /* there is a kernel; else the input is what one said */
-	bool hung_up;
-	size_t read;         /* bytes of the read in flight */
-	uint64_t wanted;
-	enum rsp_op op;      /* of the command in flight */
-	enum rsp_form form;
-	char request[SHOWN]; /* its beginning */
-} w;
-
+static bool script; /* there is a kernel; else the input is what one said */
 static struct kd_peer peer;
 static struct kd_framer framer;
-static struct buf rx, tx;
-static struct rsp_cmd cmd;
-static struct backend_news news;
-
-static void failed(const char *what, int line)
-{
-	fprintf(stderr, "backend_kd_fuzz: line %d: not so: %s (state %d, %s was asked)\n", line, what, (int)w.state, w.request);
-	abort();
-}
-
-#define must(ok) ((ok) ? (void)0 : failed(#ok, __LINE__))
+static struct buf rx;
 
 /* ---- what the backend says ---- */
 
@@ -98,7 +64,7 @@ static bool carry(void)
 	while (ear && link_recv(ear, &rx, w.now) == 1) {
 		moved = true;
 		hears(buf_span(&rx));
-		for (size_t i = 0; i < rx.len && w.script && !peer.silent; i++)
+		for (size_t i = 0; i < rx.len && script && !peer.silent; i++)
 			kd_peer_hear(&peer, buf_data(&rx)[i]);
 	}
 	return moved;
@@ -108,20 +74,10 @@ static bool kernel(void)
 {
 	bool moved = carry();
 
-	return (w.script && kd_peer_step(&peer, w.now)) || moved;
+	return (script && kd_peer_step(&peer, w.now)) || moved;
 }
 
 /* ---- what the backend tells ---- */
-
-/* Every byte of it can be read. */
-static void touch(struct span s)
-{
-	static uint8_t room[4 * ROOM];
-
-	must(s.len <= GUARD_DOC_MAX);
-	if (s.len)
-		memcpy(room, s.p, s.len < sizeof room ? s.len : sizeof room);
-}
 
 static void stop_holds(const struct rsp_stop *s)
 {
@@ -130,7 +86,7 @@ static void stop_holds(const struct rsp_stop *s)
 	must(s->kind == RSP_STOP_SIGNAL && s->regs_n <= RSP_STOP_REGS && !s->words && t);
 	must(s->has_thread && s->thread.tid >= 1 && s->thread.tid <= 256);
 	for (size_t i = 0; i < s->regs_n; i++)
-		must(tdesc_reg(t, s->regs[i].num) && s->regs[i].len == (tdesc_reg(t, s->regs[i].num)->bits + 7) / 8);
+		must(has_register(t, &s->regs[i]));
 }
 
 static void threads_hold(const struct rsp_reply *r)
@@ -140,39 +96,15 @@ static void threads_hold(const struct rsp_reply *r)
 		must(r->threads[i].tid >= 1 && r->threads[i].tid <= 256);
 }
 
-static bool is_read(void)
-{
-	return w.op == RSP_OP_MEM_READ || w.op == RSP_OP_MEM_READ_BIN;
-}
-
-static bool of_form(enum rsp_reply_kind kind)
-{
-	static const unsigned told[] = {
-		[RSP_FORM_NONE] = 1 << RSP_REPLY_OK,       [RSP_FORM_OK] = 1 << RSP_REPLY_OK,       [RSP_FORM_HEX] = 1 << RSP_REPLY_BYTES,
-		[RSP_FORM_REGS] = 1 << RSP_REPLY_REGS,     [RSP_FORM_BINARY] = 1 << RSP_REPLY_BYTES, [RSP_FORM_TEXT] = 1 << RSP_REPLY_TEXT,
-		[RSP_FORM_CHUNK] = 1 << RSP_REPLY_CHUNK,   [RSP_FORM_THREADS] = 1 << RSP_REPLY_THREADS, [RSP_FORM_STOP] = 0,
-		[RSP_FORM_MONITOR] = 1 << RSP_REPLY_OK | 1 << RSP_REPLY_BYTES, [RSP_FORM_FILE] = 0,
-	};
-
-	if (w.op == RSP_OP_THREAD_CURRENT)
-		return kind == RSP_REPLY_THREADS;
-	return kind == RSP_REPLY_ERROR || kind == RSP_REPLY_UNSUPPORTED || told[w.form] >> kind & 1;
-}
-
 static void told_reply(void)
 {
 	const struct rsp_reply *r = &news.reply;
 
-	must(of_form(r->kind) && (w.op != RSP_OP_RESUME || r->kind == RSP_REPLY_ERROR));
-	touch(r->bytes);
-	if (is_read() && r->kind == RSP_REPLY_BYTES)
-		must((w.read += r->bytes.len) <= w.wanted);
+	must(w.op == RSP_OP_THREAD_CURRENT ? r->kind == RSP_REPLY_THREADS : of_form(r->kind));
+	must(!is_resume() || r->kind == RSP_REPLY_ERROR);
+	reply_holds(r);
 	if (r->kind == RSP_REPLY_THREADS)
 		threads_hold(r);
-	must(r->kind != RSP_REPLY_ERROR || r->bytes.len <= RSP_ERROR_TEXT);
-	must(r->kind != RSP_REPLY_CHUNK || r->last);
-	for (size_t i = 0; i < r->bytes.len && (r->kind == RSP_REPLY_REGS || r->kind == RSP_REPLY_TEXT || r->kind == RSP_REPLY_ERROR); i++)
-		must(r->bytes.p[i] >= 0x20 && r->bytes.p[i] <= 0x7e);
 }
 
 static void told_runs(void)
@@ -185,72 +117,14 @@ static void told_stop(void)
 	stop_holds(&news.stop);
 }
 
-static void told_text(void)
-{
-	must(news.reply.kind == RSP_REPLY_OUTPUT && news.reply.bytes.len);
-	touch(news.reply.bytes);
-}
-
-static void told_nothing(void)
-{
-}
-
-/* As proxy/target_states.c has it. */
-static const struct row {
-	enum state state;
-	enum backend_event ev;
-	void (*told)(void);
-	enum state next;
-} rows[] = {
+static const struct row rows[] = {
 	{ OPENING, BACKEND_STOPPED, told_stop, STOPPED }, { ASKED, BACKEND_REPLY, told_reply, STOPPED }, { ASKED, BACKEND_RUNS, told_runs, RUNNING },
 	{ RUNNING, BACKEND_STOPPED, told_stop, STOPPED },
-	/* in any: */
-	{ LOST, BACKEND_PRINT, told_text, LOST },         { LOST, BACKEND_CONSOLE, told_text, LOST },   { LOST, BACKEND_MOVED, told_nothing, LOST },
 };
 
-static void told(enum backend_event ev)
+static bool is_empty(int rc)
 {
-	const struct row *r = rows, *end = rows + sizeof rows / sizeof *rows;
-
-	while (r < end && (r->ev != ev || (r->state != w.state && r->state != LOST)))
-		r++;
-	must(r < end);
-	r->told();
-	w.state = r->state == LOST ? w.state : r->next;
-}
-
-static void lost(int rc)
-{
-	must(rc == -EPROTO || rc == -ETIMEDOUT || rc == -ESHUTDOWN || rc == -EPIPE);
-	must(rc != -EPIPE || w.hung_up);
-	must(rc != -ESHUTDOWN || w.state == LEAVING);
-	if (rc == -EPROTO || rc == -ETIMEDOUT)
-		must(w.be->ops->why(w.be) && *w.be->ops->why(w.be));
-	w.state = LOST;
-}
-
-static void tell_guard(void)
-{
-	struct guard *g = w.be->ops->guard(w.be);
-	struct guard_incident in;
-	uint64_t n = 0;
-
-	for (int i = 0; i < GUARD_WHATS; i++)
-		n += g->kinds[i].seen;
-	must(n >= w.seen && g->kept_n <= GUARD_KEPT);
-	w.seen = n;
-	while (guard_next(g, &in, w.now))
-		must(in.what < GUARD_WHATS && strnlen(in.words, sizeof in.words) < sizeof in.words);
-}
-
-static uint64_t due(bool *write)
-{
-	struct wait wt = wait_none();
-
-	w.be->ops->wait(w.be, &wt);
-	must(wt.read);
-	*write = wt.write;
-	return wt.until;
+	return (rc == BACKEND_PRINT || rc == BACKEND_CONSOLE) && !news.reply.bytes.len;
 }
 
 /* As a turn of the loop does: until nothing moves, nothing is due and nothing was refused. A kernel that answers may keep it busy for as
@@ -258,50 +132,22 @@ static uint64_t due(bool *write)
 static void settle(void)
 {
 	size_t most = 4 * w.fed + 600000, restless = 0;
-	bool again = true, write;
+	bool again = true;
 
 	while (again) {
-		int rc = w.be->ops->poll(w.be, &news, w.now);
-		bool moved;
+		int rc = look((struct rows){ rows, sizeof rows / sizeof *rows });
+		bool empty = is_empty(rc), moved = kernel();
 
-		must(most-- > 0);
-		if (rc < 0)
-			lost(rc);
-		else if (rc != BACKEND_NONE)
-			told((enum backend_event)rc);
-		moved = kernel();
+		must(most-- > 0 && !empty);
 		restless = rc != BACKEND_NONE || moved ? 0 : restless + 1;
 		must(restless < RESTLESS);
-		again = w.state != LOST && (rc != BACKEND_NONE || moved || due(&write) <= w.now || write);
+		again = w.state != LOST && (rc != BACKEND_NONE || moved || !rests());
 	}
 	w.fed = 0;
 	tell_guard();
 }
 
 /* ---- the script ---- */
-
-static void submit_packet(struct span body)
-{
-	static uint8_t room[SHOWN];
-	int rc;
-
-	if (w.state != STOPPED || body.len > sizeof room)
-		return;
-	if (body.len)
-		memcpy(room, body.p, body.len);
-	if (rsp_cmd_parse(room, body.len, &cmd) < 0)
-		return;
-	snprintf(w.request, sizeof w.request, "%.*s", (int)(body.len < SHOWN ? body.len : SHOWN), (const char *)body.p);
-	w.op = cmd.op;
-	w.form = cmd.spec ? cmd.spec->form : RSP_FORM_NONE;
-	w.wanted = cmd.len;
-	w.read = 0;
-	rc = w.be->ops->submit(w.be, &cmd);
-	memset(room, 0xee, sizeof room);
-	must(rc == 0 || rc == -EOPNOTSUPP || rc == -EINVAL);
-	if (rc == 0)
-		w.state = ASKED;
-}
 
 static const char *const commands[] = {
 	"mfffff80000001000,40", "mfffff80000000f00,3000", "m0,10", "mfffff80000001000,0", "g", "p10", "p0", "p39", "p3a", "p10;thread:2;", "g;thread:3;",
@@ -318,11 +164,6 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static void do_command(struct cursor *c)
 {
 	submit_packet(span_of(commands[cursor_u8(c) % COMMANDS]));
-}
-
-static void do_any_command(struct cursor *c)
-{
-	submit_packet(cursor_take(c, cursor_u8(c)));
 }
 
 /* Its place on the path, or among all addresses. */
@@ -403,11 +244,7 @@ static void do_lie(struct cursor *c)
 
 static void put(struct span s)
 {
-	buf_reset(&tx, 0);
-	if (!peer.link || buf_put_span(&tx, s) < 0)
-		return;
-	w.fed += s.len;
-	(void)!link_send(peer.link, &tx, w.now); /* what the line does not hold is lost */
+	put_on(peer.link, s);
 }
 
 static void do_bytes(struct cursor *c)
@@ -470,30 +307,6 @@ static void do_time(struct cursor *c)
 	w.now += ms[cursor_u8(c) % (sizeof ms / sizeof *ms)];
 }
 
-static void do_deadline(struct cursor *c)
-{
-	bool write;
-	uint64_t until = due(&write);
-
-	(void)c;
-	w.now = until != NEVER && until > w.now ? until : w.now;
-}
-
-static void do_interrupt(struct cursor *c)
-{
-	(void)c;
-	w.be->ops->interrupt(w.be);
-}
-
-static void do_leave(struct cursor *c)
-{
-	(void)c;
-	if (w.state != STOPPED)
-		return;
-	w.be->ops->leave(w.be);
-	w.state = LEAVING;
-}
-
 static void hang_up(void)
 {
 	link_destroy_stack(peer.link);
@@ -507,18 +320,11 @@ static void do_hang_up(struct cursor *c)
 		hang_up();
 }
 
-static void play(struct cursor *c)
-{
-	static void (*const steps[])(struct cursor *c) = {
-		do_command, do_command, do_command, do_command, do_command, do_any_command, do_stop, do_stop, do_report, do_print, do_anew, do_packet, do_lie,
-		do_lie, do_bytes, do_fault, do_habit, do_refuse, do_be, do_list, do_time, do_deadline, do_interrupt, do_leave, do_hang_up,
-	};
-
-	for (int i = 0; i < STEPS && w.state != LOST && cursor_peek(c) >= 0; i++) {
-		steps[cursor_u8(c) % (sizeof steps / sizeof *steps)](c);
-		settle();
-	}
-}
+static void (*const steps[])(struct cursor *c) = {
+	do_command, do_command, do_command, do_command, do_command, do_any_command, do_stop,  do_stop,  do_report, do_print, do_anew,     do_packet,
+	do_lie,     do_lie,     do_bytes,   do_fault,   do_habit,   do_refuse,      do_be,    do_list,  do_time,   do_deadline, do_interrupt, do_leave,
+	do_hang_up,
+};
 
 /* What a target once said, in pieces, whatever is asked of it. */
 static void replay(struct cursor *c)
@@ -535,27 +341,6 @@ static void replay(struct cursor *c)
 			do_deadline(NULL);
 		settle();
 	}
-}
-
-/* ---- its end ---- */
-
-/* A target that says nothing any more: whoever waits for it is told so in the end. One that runs may run for ever. */
-static void finish(void)
-{
-	bool write;
-
-	w.script = false;
-	for (int i = 0; i < ROUNDS && w.state != LOST && w.state != RUNNING; i++) {
-		uint64_t until;
-
-		if (w.state == STOPPED)
-			do_leave(NULL);
-		settle();
-		until = w.state == LOST ? w.now : due(&write);
-		must(until != NEVER || w.state == STOPPED || w.state == RUNNING || w.state == LOST);
-		w.now = until > w.now && until != NEVER ? until : w.now;
-	}
-	must(w.state == LOST || w.state == RUNNING);
 }
 
 static void prepare(void)
@@ -575,7 +360,8 @@ static void begin(uint8_t kind, uint8_t line)
 	near = fault == FAULT_NONE ? near : link_fault_new(near, fault, 1 + line / 64);
 	must(near != NULL);
 	ear = peer.link;
-	w = (struct world){ .now = 1000, .script = kind & 1 };
+	w = (struct walk){ .now = 1000, .unable = -EOPNOTSUPP };
+	script = kind & 1;
 	peer.executes = kind & 2;
 	peer.forgetful = true;
 	w.be = backend_kd_new(near);
@@ -616,12 +402,6 @@ int __wrap_tdesc_build(struct tdesc *t)
 	return 0;
 }
 
-/* Freed memory is not kept: what an input needs is much, and used once. */
-const char *__asan_default_options(void)
-{
-	return "quarantine_size_mb=1:clear_shadow_mmap_threshold=16777216";
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = { .p = data, .end = data + size };
@@ -632,11 +412,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	reuse_begin();
 	begin(kind, line);
 	settle();
-	if (w.script)
-		play(&c);
+	if (script)
+		play(&c, (struct steps){ steps, sizeof steps / sizeof *steps }, settle);
 	else
 		replay(&c);
-	finish();
+	script = false;
+	finish(settle);
 	w.be->ops->destroy(w.be);
 	kd_peer_fini(&peer);
 	return 0;
