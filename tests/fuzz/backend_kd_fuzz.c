@@ -321,9 +321,9 @@ static void do_hang_up(struct cursor *c)
 }
 
 static void (*const steps[])(struct cursor *c) = {
-	do_command, do_command, do_command, do_command, do_command, do_any_command, do_stop,  do_stop,  do_report, do_print, do_anew,     do_packet,
-	do_lie,     do_lie,     do_bytes,   do_fault,   do_habit,   do_refuse,      do_be,    do_list,  do_time,   do_deadline, do_interrupt, do_leave,
-	do_hang_up,
+	do_command, do_command, do_command, do_command, do_command, do_any_command, do_stop, do_stop, do_report, do_print,
+	do_anew,    do_packet,  do_lie,     do_lie,     do_bytes,   do_fault,       do_habit, do_refuse, do_be,   do_list,
+	do_time,    do_deadline, do_interrupt, do_leave, do_hang_up,
 };
 
 /* What a target once said, in pieces, whatever is asked of it. */
