@@ -101,10 +101,21 @@ static void taken(struct kd_wire *w)
 	forget(w);
 }
 
-static int on_bad(struct kd_wire *w)
+/* A payload that holds packets, behind a header that is none, brings as many answers as copies are asked for. Unasked, its sender waits
+ * before it sends the next one. */
+static bool may_ask(struct kd_wire *w, uint64_t now)
+{
+	if (now - w->asks_from >= KD_WIRE_REST_MS) {
+		w->asks_from = now;
+		w->asks = 0;
+	}
+	return w->asks++ < KD_WIRE_ASKS;
+}
+
+static int on_bad(struct kd_wire *w, uint64_t now)
 {
 	w->bad++;
-	w->ask = true;
+	w->ask = may_ask(w, now) || w->ask;
 	if (++w->bads <= KD_WIRE_BADS)
 		return KD_WIRE_MOVED;
 	w->bads = 0;
@@ -340,7 +351,7 @@ static int on_event(struct kd_wire *w, enum kd_frame_event ev, uint64_t now)
 	if (ev == KD_FRAME_NONE)
 		return on_none(w);
 	if (ev == KD_FRAME_BAD)
-		return on_bad(w);
+		return on_bad(w, now);
 	if (w->p.control)
 		return on_control(w, now);
 	if (w->p.type != KD_TYPE_MANIPULATE) /* an answer to nothing may lie in another's payload; kd_wire_answered knows */
@@ -532,7 +543,7 @@ static int watch_frame(struct kd_wire *w, uint64_t now)
 		return 0;
 	w->framed = NEVER;
 	kd_framer_reset(&w->framer);
-	return packet ? on_bad(w) : 0;
+	return packet ? on_bad(w, now) : 0;
 }
 
 static int watch_ack(struct kd_wire *w, uint64_t now)

@@ -32,7 +32,8 @@ enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_NET_TRIES = 7, KD_WIRE_LEAST
        KD_WIRE_FRAME_MS = 1000, KD_WIRE_BYTE_MS = 2, /* a packet may take that long to come, and so much more for each of its bytes */
        KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */,
        KD_WIRE_AT_ONCE = 4 /* so often a packet goes again on a stream as soon as it is asked for, then after a rest */,
-       KD_WIRE_REST_MS = 1500 /* longer than a target waits for a byte */ };
+       KD_WIRE_REST_MS = 1500 /* longer than a target waits for a byte */,
+       KD_WIRE_ASKS = 12 /* RESENDs, in KD_WIRE_REST_MS, for damaged packets */ };
 
 struct kd_wire {
 	enum kd_dialect dialect;
@@ -53,7 +54,8 @@ struct kd_wire {
 	/* Its own. */
 	struct kd_framer framer;
 	uint64_t framed;     /* what is coming began then; NEVER: nothing */
-	unsigned bads, resets;
+	unsigned bads, resets, asks;
+	uint64_t asks_from;  /* asks: since then */
 	bool met;            /* a data packet was taken in this stream */
 	uint32_t rx;         /* COM: the id that comes next; NET: the last id taken */
 	struct { uint64_t hash; size_t len; uint16_t type; bool sync; } last; /* data packet that was taken */

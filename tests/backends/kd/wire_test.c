@@ -414,6 +414,26 @@ static void damaged_without_end(void **state)
 	kd_wire_fini(&g.w);
 }
 
+/* What is copied is damaged each time, and brings a packet along that seems to be in order: without a rest that would have no end. */
+static void damaged_copies_are_asked_for_so_often(void **state)
+{
+	struct stage g = { .step = 0 };
+
+	(void)state;
+	assert_int_equal(kd_wire_init(&g.w, KD_WIRE_COM), 0);
+	act(&g, "< D3.80800000.x");
+	act(&g, "= data:x");
+	act(&g, "> A80800000");
+	for (unsigned i = 0; i < 4 * KD_WIRE_BADS; i++) {
+		if (i == KD_WIRE_ASKS || i == 3 * KD_WIRE_ASKS)
+			act(&g, "t 1500");
+		act(&g, "< D3.80800000.x !D3.80800001.y");
+		act(&g, i < 2 * KD_WIRE_ASKS || (i >= 3 * KD_WIRE_ASKS && i < 4 * KD_WIRE_ASKS) ? "> A80800000 N" : "> A80800000");
+	}
+	act(&g, "=");
+	kd_wire_fini(&g.w);
+}
+
 static void reset_without_end(void **state)
 {
 	struct stage g = { .step = 0 };
@@ -800,7 +820,7 @@ int main(void)
 		TEST(net_what_a_reset_drops_may_have_been_taken), TEST(net_after_a_reset_the_target_repeats_itself),
 		TEST(net_a_target_that_counts_anew), TEST(net_reset_unasked), TEST(net_no_packet_at_all), TEST(net_damaged_so_resend),
 		TEST(net_again_sooner), TEST(net_again_as_soon_as_the_way_is_long),
-		TEST(net_never_sooner_than_a_busy_target_answers), TEST(more_packets_than_acks_find_place), TEST(net_resend_is_borne_longer), TEST(damaged_without_end),
+		TEST(net_never_sooner_than_a_busy_target_answers), TEST(more_packets_than_acks_find_place), TEST(net_resend_is_borne_longer), TEST(damaged_without_end), TEST(damaged_copies_are_asked_for_so_often),
 		TEST(a_long_packet_has_more_time), TEST(no_room_now), TEST(all_is_counted), TEST(once_each_and_in_order), TEST(never_twice),
 		{ "a real target", real_target, NULL, NULL, recordings[0] }, { "a real target", real_target, NULL, NULL, recordings[1] },
 		{ "a real target", real_target, NULL, NULL, recordings[2] }, { "a real target", real_target, NULL, NULL, recordings[3] },
