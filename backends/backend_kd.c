@@ -218,12 +218,8 @@ static void kd_interrupt(struct backend *be)
 	struct backend_kd *b = (struct backend_kd *)be;
 
 	b->task.cut = true;
-	if (b->break_in.wanted && !b->break_in.unheard)
-		return;
-	b->break_in.wanted = true;
-	b->break_in.sent = b->break_in.unheard = false;
-	b->break_in.tries = 0;
-	b->deadline = 0; /* whoever asked for it may be the last of this turn */
+	if (kd_break_in_want(&b->break_in))
+		b->deadline = 0; /* whoever asked for it may be the last of this turn */
 }
 
 static void kd_leave(struct backend *be)

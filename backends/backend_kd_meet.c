@@ -101,6 +101,6 @@ int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news)
 	b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL, .code = b->st.kind == KD_EXCEPTION && b->st.exception.code != KD_BREAKPOINT ?
 		(uint8_t)kd_exception_signal(b->st.exception.code) : BACKEND_KD_SIGTRAP };
 	if (b->st.kind == KD_EXCEPTION && b->st.exception.code == KD_BREAKPOINT && b->offer.info.was_running)
-		b->break_in.pc[0] = b->st.pc;
+		kd_break_in_seen(&b->break_in, b->st.pc);
 	return backend_kd_tell_stop(b, news);
 }

@@ -8,6 +8,7 @@
 
 #include "backends/backend.h"
 #include "backends/kd/api.h"
+#include "backends/kd/break_in.h"
 #include "backends/kd/context.h"
 #include "backends/kd/fetch.h"
 #include "backends/kd/images.h"
@@ -45,7 +46,6 @@ enum {
 	BACKEND_KD_GO_MS = 2000,        /* the ACK of a resume */
 	BACKEND_KD_GO_NET_MS = 1000,    /* the same of a datagram that has gone several times by then */
 	BACKEND_KD_BREAK_MS = 1000,     /* between break-ins: they are lost now and then */
-	BACKEND_KD_BREAK_WORDS_MS = 10000,
 	BACKEND_KD_NOISE_MS = 2000,     /* after a resume, what an earlier break-in may still do */
 	BACKEND_KD_NOISE_MAX = 64,
 	BACKEND_KD_ASKS = 3,            /* how often a request is made whose answer does not come */
@@ -168,16 +168,6 @@ struct backend_kd_run {
 	unsigned noise;                 /* stops since then that nobody was told of */
 };
 
-/* How it is told to stop: backend_kd_run.c. */
-struct backend_kd_break_in {
-	bool wanted, sent;
-	bool stale;                     /* one too many was sent: it may stop once more */
-	bool unheard;                   /* a client was told that none is answered */
-	uint64_t since;
-	unsigned tries;                 /* for one that asked */
-	uint64_t pc[2];                 /* where they were seen to stop; 0: not yet */
-};
-
 struct backend_kd {
 	struct backend base;
 	enum backend_kd_state state;
@@ -206,7 +196,7 @@ struct backend_kd {
 
 	struct backend_kd_stop stop;
 	struct backend_kd_run run;
-	struct backend_kd_break_in break_in;
+	struct kd_break_in break_in;
 	struct backend_kd_breaks breaks;
 };
 

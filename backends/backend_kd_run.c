@@ -279,27 +279,25 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 	return rc ? backend_kd_done(b, BACKEND_KD_GONE, BACKEND_MOVED) : 0;
 }
 
-/* Lossy: a byte that comes while the kernel prints, or just stops, is not seen. One too many stops it once more after the next resume,
- * which is known then (break_stale). */
+/* A byte that comes while the kernel prints, or just stops, is not seen. */
 int backend_kd_breaks_in(struct backend_kd *b, uint64_t now)
 {
+	unsigned tries;
+
 	if (now < b->deadline)
 		return 0;
 	if (!b->break_in.wanted)
 		return backend_kd_looks_in(b, now);
-	if (!b->break_in.tries++)
-		b->break_in.since = now;
+	tries = kd_break_in_try(&b->break_in, now);
 	b->deadline = now + BACKEND_KD_BREAK_MS;
-	if (backend_kd_is_net(b) && b->restarted && b->break_in.tries % 2 == 0) {
+	if (backend_kd_is_net(b) && b->restarted && tries % 2 == 0) {
 		kd_wire_reset(&b->line.wire); /* it may stand, and what it said of that was lost */
 	} else {
 		b->break_in.sent = true;
 		kd_wire_break_in(&b->line.wire);
 	}
-	if (!b->break_in.unheard && now - b->break_in.since >= BACKEND_KD_BREAK_WORDS_MS) {
-		b->break_in.unheard = true;
+	if (kd_break_in_hopeless(&b->break_in, now))
 		backend_kd_print(b, "kdgate: the target does not answer the break-in (its interrupts are off, it writes a dump, or it hangs); "
 		                    "kdgate goes on trying\n");
-	}
 	return 1;
 }

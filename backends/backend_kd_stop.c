@@ -195,20 +195,12 @@ static enum verdict judge_site(struct backend_kd *b)
 	return TELL;
 }
 
-static void learn_break_pc(struct backend_kd *b)
-{
-	if (b->break_in.pc[0] == b->st.pc || b->break_in.pc[1] == b->st.pc)
-		return;
-	b->break_in.pc[1] = b->break_in.pc[0];
-	b->break_in.pc[0] = b->st.pc;
-}
-
 static enum verdict judge_break_in(struct backend_kd *b)
 {
 	if (!b->break_in.wanted || b->st.kind != KD_EXCEPTION)
 		return PASS;
 	if (is_exception(b, KD_BREAKPOINT) || is_exception(b, KD_WAKE_DEBUGGER)) {
-		learn_break_pc(b);
+		kd_break_in_seen(&b->break_in, b->st.pc);
 		b->break_in.sent = false; /* this is what came of it */
 		stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
 		return TELL;
@@ -219,7 +211,7 @@ static enum verdict judge_break_in(struct backend_kd *b)
 /* Stops that are noise: an earlier break-in that was still pending; a processor that had trapped at a breakpoint which is gone. */
 static enum verdict judge_noise(struct backend_kd *b)
 {
-	bool soon = b->now - b->run.since < BACKEND_KD_NOISE_MS, known = b->st.pc == b->break_in.pc[0] || b->st.pc == b->break_in.pc[1];
+	bool soon = b->now - b->run.since < BACKEND_KD_NOISE_MS, known = kd_break_in_knows(&b->break_in, b->st.pc);
 
 	if (!is_exception(b, KD_BREAKPOINT) || b->break_in.wanted || ++b->run.noise > BACKEND_KD_NOISE_MAX)
 		return PASS;
@@ -292,8 +284,7 @@ static int learn_again(struct backend_kd *b)
 	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
 	b->stop.booted = true;
 	b->said.bugcheck = false;
-	for (size_t i = 0; i < sizeof b->break_in.pc / sizeof *b->break_in.pc; i++)
-		b->break_in.pc[i] += b->break_in.pc[i] ? b->version.kern_base - before : 0;
+	kd_break_in_moved(&b->break_in, b->version.kern_base - before);
 	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
 	return 1;
 }
@@ -301,21 +292,18 @@ static int learn_again(struct backend_kd *b)
 static int decide(struct backend_kd *b)
 {
 	enum verdict v;
-	bool stale;
 
 	backend_kd_forget(b);
 	backend_kd_sites_reported(b);
 	v = judge(b);
 	if (v == RUN_ON && !b->stop.booted)
 		return backend_kd_run_on(b);
-	stale = b->stop.booted && b->break_in.stale;
 	if (b->stop.booted)
 		stop_is(b, BACKEND_KD_SIGPWR, RSP_WHY_NONE); /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
+	kd_break_in_over(&b->break_in, b->stop.booted);
 	b->stop.booted = false;
 	b->stop.front = b->run.alone && b->run.stepping < b->processors ? b->run.stepping : b->st.processor;
 	b->run.alone = false;
-	b->break_in.stale = stale || (b->break_in.wanted && b->break_in.sent);
-	b->break_in.wanted = false;
 	b->stop.judged = true;
 	return 1;
 }
