@@ -3,15 +3,13 @@
 
 #include "backends/kd/describe.h"
 
-#include <string.h>
-
 enum { KNOCKS_MAX = 16 };
 
 /* A RESET makes one that stands say so again; one that runs does not hear it. A break-in is for one that runs. */
 int backend_kd_knock(struct backend_kd *b, uint64_t now)
 {
-	static const char silent[] = "nothing that is KD came (is the target up, with debugging on for this port? bcdedit /debug on; bcdedit /dbgsettings "
-	                             "serial debugport:1 baudrate:115200; the right port and speed?)";
+	static const char silent[] = "nothing that is KD came (is the target up, with debugging on for this port? bcdedit /debug on; "
+	                             "bcdedit /dbgsettings serial debugport:1 baudrate:115200; the right port and speed?)";
 	static const char deaf[] = "it talks KD, but does not stop (its interrupts are off, or it hangs?)";
 
 	if (now < b->deadline)
@@ -28,26 +26,40 @@ int backend_kd_knock(struct backend_kd *b, uint64_t now)
 	return 1;
 }
 
-static int put_map(struct backend_kd *b)
+static int put_map(struct buf *map, enum kd_machine machine)
 {
 	static const char head[] = "<memory-map>", tail[] = "</memory-map>", wide[] =
 		"<memory type=\"ram\" start=\"0x0\" length=\"0x800000000000\"/>"
 		"<memory type=\"ram\" start=\"0xffff800000000000\" length=\"0x7ffffffff000\"/>",
 		narrow[] = "<memory type=\"ram\" start=\"0x0\" length=\"0xfffff000\"/>";
 
-	buf_reset(&b->offer.map, 0);
-	if (buf_put_text(&b->offer.map, head) < 0 || buf_put_text(&b->offer.map, b->version.machine == KD_I386 ? narrow : wide) < 0)
+	buf_reset(map, 0);
+	if (buf_put_text(map, head) < 0 || buf_put_text(map, machine == KD_I386 ? narrow : wide) < 0)
 		return -ENOBUFS;
-	return buf_put_text(&b->offer.map, tail);
+	return buf_put_text(map, tail);
 }
 
-static int describe(struct backend_kd *b)
+static int put_registers(struct tdesc *t, enum kd_machine machine, struct buf *room)
 {
-	buf_reset(&b->doc, 0);
-	tdesc_clear(&b->offer.tdesc);
-	if (kd_describe(b->version.machine, &b->doc) < 0)
+	buf_reset(room, 0);
+	tdesc_clear(t);
+	if (kd_describe(machine, room) < 0)
 		return -EPROTO;
-	return tdesc_add(&b->offer.tdesc, "target.xml", buf_span(&b->doc)) == 0 && tdesc_build(&b->offer.tdesc) == 0 ? 0 : -EPROTO;
+	return tdesc_add(t, "target.xml", buf_span(room)) == 0 && tdesc_build(t) == 0 ? 0 : -EPROTO;
+}
+
+/* 0, -errno. */
+static int make_offer(struct backend_kd_offer *o, enum kd_machine machine, bool net, struct buf *room)
+{
+	if (put_registers(&o->tdesc, machine, room) < 0 || put_map(&o->map, machine) < 0)
+		return -EPROTO;
+	o->info.can = RSP_CAN_VCONT | RSP_CAN_TDESC | RSP_CAN_MEMORY_MAP | RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_LIBRARIES;
+	o->info.tdesc = &o->tdesc;
+	o->info.memory_map = buf_span(&o->map);
+	o->info.read_max = net ? KD_NET_READ_MAX : KD_DATA_MAX;
+	o->info.one_memory = o->info.windows = true;
+	o->info.exceptions = true;
+	return 0;
 }
 
 /* From the version block: 0, -EPROTO. */
@@ -63,14 +75,8 @@ static int take_version(struct backend_kd *b)
 		return backend_kd_fails(b, "it has another processor than before");
 	if (before == b->version.machine)
 		return 0;
-	if (describe(b) < 0 || put_map(b) < 0)
+	if (make_offer(&b->offer, b->version.machine, backend_kd_is_net(b), &b->doc) < 0)
 		return backend_kd_fails(b, "its registers cannot be described");
-	b->offer.info.can = RSP_CAN_VCONT | RSP_CAN_TDESC | RSP_CAN_MEMORY_MAP | RSP_CAN_SWBREAK | RSP_CAN_HWBREAK | RSP_CAN_LIBRARIES;
-	b->offer.info.tdesc = &b->offer.tdesc;
-	b->offer.info.memory_map = buf_span(&b->offer.map);
-	b->offer.info.read_max = backend_kd_is_net(b) ? KD_NET_READ_MAX : KD_DATA_MAX;
-	b->offer.info.one_memory = b->offer.info.windows = true;
-	b->offer.info.exceptions = true;
 	return 0;
 }
 
@@ -83,6 +89,11 @@ int backend_kd_learn(struct backend_kd *b)
 		return backend_kd_ask(b, &r);
 	rc = take_version(b);
 	return rc < 0 ? rc : 1;
+}
+
+static unsigned first_signal(const struct kd_state *st)
+{
+	return st->kind == KD_EXCEPTION && st->exception.code != KD_BREAKPOINT ? kd_exception_signal(st->exception.code) : BACKEND_KD_SIGTRAP;
 }
 
 int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news)
@@ -98,9 +109,8 @@ int backend_kd_task_learn(struct backend_kd *b, struct backend_news *news)
 		backend_kd_forget(b);
 	b->stop.judged = true;
 	b->stop.front = b->st.processor;
-	b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL, .code = b->st.kind == KD_EXCEPTION && b->st.exception.code != KD_BREAKPOINT ?
-		(uint8_t)kd_exception_signal(b->st.exception.code) : BACKEND_KD_SIGTRAP };
-	if (b->st.kind == KD_EXCEPTION && b->st.exception.code == KD_BREAKPOINT && b->offer.info.was_running)
+	b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL, .code = (uint8_t)first_signal(&b->st) };
+	if (kd_state_is(&b->st, KD_BREAKPOINT) && b->offer.info.was_running)
 		kd_break_in_seen(&b->break_in, b->st.pc);
 	return backend_kd_tell_stop(b, news);
 }

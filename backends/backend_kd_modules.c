@@ -139,8 +139,7 @@ int backend_kd_task_libraries(struct backend_kd *b, struct backend_news *news)
 		rc = lldb && !b->images.image[i].dll ? 0 : put_image(&b->doc, &b->images.image[i], lldb);
 	if (rc < 0 || buf_put_text(&b->doc, "</library-list>") < 0)
 		return -ENOBUFS;
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_CHUNK, .bytes = buf_span(&b->doc), .last = true };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say_doc(b, news, RSP_REPLY_CHUNK);
 }
 
 /* How far the kernel lies from where its file wants to be: that is what linkers choose, for the target's loader has rewritten the header
@@ -155,8 +154,7 @@ int backend_kd_task_offsets(struct backend_kd *b, struct backend_news *news)
 		slide = 0;
 	if (buf_printf(&b->doc, "Text=%llx;Data=%llx;Bss=%llx", slide, slide, slide) < 0)
 		return -ENOBUFS;
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = buf_span(&b->doc) };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say_doc(b, news, RSP_REPLY_TEXT);
 }
 
 /* Asked by lldb of its program, by the path that it has here. */
@@ -173,6 +171,5 @@ int backend_kd_task_load_address(struct backend_kd *b, struct backend_news *news
 	buf_reset(&b->doc, 0);
 	if (buf_printf(&b->doc, "%llx", (unsigned long long)image->base) < 0)
 		return -ENOBUFS;
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = buf_span(&b->doc) };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say_doc(b, news, RSP_REPLY_TEXT);
 }

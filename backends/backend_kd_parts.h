@@ -1,8 +1,8 @@
 /* backend_kd_parts.h - between the files of the KD bridge, and for no other: its table of states and its turn (backend_kd.c), how a task
- * ends (backend_kd_task.c), how a target is met and left (backend_kd_meet.c), requests (backend_kd_ask.c), what is known from their answers
- * (backend_kd_known.c), what clients ask (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), that it runs (backend_kd_run.c), why it
- * stopped (backend_kd_stop.c), what it says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images (backend_kd_modules.c),
- * monitor commands (backend_kd_monitor.c). What has no need of a target at all is in backends/kd/. */
+ * ends (backend_kd_task.c), how a target is met (backend_kd_meet.c), requests (backend_kd_ask.c), what is known from their answers
+ * (backend_kd_known.c), what clients ask (backend_kd_serve.c), breakpoints (backend_kd_breaks.c), how it is let run, or left
+ * (backend_kd_run.c), why it stopped (backend_kd_stop.c), what it says by itself (backend_kd_heard.c), KDNET (backend_kd_net.c), its images
+ * (backend_kd_modules.c), monitor commands (backend_kd_monitor.c). What has no need of a target at all is in backends/kd/. */
 #ifndef BACKENDS_BACKEND_KD_PARTS_H
 #define BACKENDS_BACKEND_KD_PARTS_H
 
@@ -227,6 +227,8 @@ void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*t
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev) MUST_USE;
 /* One after the other, from .step on, until one waits or fails; what came for a stage's request is of that stage. */
 int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_kd *b), size_t n) MUST_USE;
+int backend_kd_say(struct backend_kd *b, struct backend_news *news, struct rsp_reply reply) MUST_USE;
+int backend_kd_say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_reply_kind kind) MUST_USE; /* .doc */
 int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words) MUST_USE;
 void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -259,12 +261,12 @@ int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in t
 void backend_kd_unwant_all(struct backend_kd *b);
 void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
 void backend_kd_breaks_void(struct backend_kd *b);     /* it booted: none is left */
-void backend_kd_breaks_doubt(struct backend_kd *b);    /* what is in is not known: what is wanted goes in again, after what is there is out */
+void backend_kd_breaks_doubt(struct backend_kd *b);    /* what is in is not known: that goes out, and what is wanted in again */
 
 /* backend_kd_run.c */
 int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news) MUST_USE;
-int backend_kd_run_on(struct backend_kd *b) MUST_USE; /* 0: a task lets it run, and nobody is told */
+int backend_kd_run_on(struct backend_kd *b) MUST_USE; /* an event: a task lets it run, and nobody is told */
 bool backend_kd_may_be_trap(const struct backend_kd *b); /* it stands at an int3, its own or one that is out by now */
 int backend_kd_breaks_in(struct backend_kd *b, uint64_t now) MUST_USE;
 

@@ -14,7 +14,7 @@ bool backend_kd_may_be_trap(const struct backend_kd *b)
 {
 	const struct kd_report *r = &b->st.report;
 
-	if (b->st.kind != KD_EXCEPTION || b->st.exception.code != KD_BREAKPOINT || pc_now(b) != b->st.pc)
+	if (!kd_state_is(&b->st, KD_BREAKPOINT) || pc_now(b) != b->st.pc)
 		return false;
 	return !r->have || r->stream_n < kd_trap_size(b->version.machine) || kd_is_trap(b->version.machine, r->stream);
 }
@@ -182,10 +182,7 @@ static int choose(struct backend_kd *b)
 /* What the kernel is to deal with. But for the debugger's own. */
 static uint32_t status_left_to_it(const struct backend_kd *b)
 {
-	bool own = b->st.kind != KD_EXCEPTION || b->st.exception.code == KD_BREAKPOINT || b->st.exception.code == KD_SINGLE_STEP ||
-	           b->st.exception.code == KD_WAKE_DEBUGGER;
-
-	return own ? KD_DBG_CONTINUE : KD_DBG_NOT_HANDLED;
+	return b->st.kind != KD_EXCEPTION || kd_state_is_debuggers(&b->st) ? KD_DBG_CONTINUE : KD_DBG_NOT_HANDLED;
 }
 
 /* The client's signal is the exception's. */
@@ -215,8 +212,10 @@ int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 {
 	int rc = b->run.started ? 0 : start(b);
 
+	if (rc == -EINVAL)
+		return backend_kd_say_error(b, news, 1, "there is no such processor");
 	if (rc < 0)
-		return backend_kd_say_error(b, news, 1, rc == -EINVAL ? "there is no such processor" : "on this machine only the processor that stopped can be stepped");
+		return backend_kd_say_error(b, news, 1, "on this machine only the processor that stopped can be stepped");
 	rc = resume(b);
 	if (rc == 0)
 		return 0;

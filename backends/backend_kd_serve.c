@@ -42,12 +42,6 @@ static int put_register(const struct kd_regs *r, unsigned num, struct buf *out)
 	return 0;
 }
 
-static int say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_reply_kind kind)
-{
-	news->reply = (struct rsp_reply){ .kind = kind, .bytes = buf_span(&b->doc), .last = true };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
-}
-
 static int read_registers(struct backend_kd *b, struct backend_news *news)
 {
 	int cpu = cpu_of(b, &b->task.cmd), rc;
@@ -63,7 +57,7 @@ static int read_registers(struct backend_kd *b, struct backend_news *news)
 	for (unsigned i = 0; i < kd_reg_cheap(b->version.machine); i++)
 		if (put_register(&b->cpus[cpu].regs, i, &b->doc) < 0)
 			return -ENOBUFS;
-	return say_doc(b, news, RSP_REPLY_REGS);
+	return backend_kd_say_doc(b, news, RSP_REPLY_REGS);
 }
 
 static int read_register(struct backend_kd *b, struct backend_news *news)
@@ -77,7 +71,7 @@ static int read_register(struct backend_kd *b, struct backend_news *news)
 	if (rc <= 0)
 		return rc;
 	buf_reset(&b->doc, 0);
-	return put_register(&b->cpus[cpu].regs, num, &b->doc) < 0 ? -ENOBUFS : say_doc(b, news, RSP_REPLY_REGS);
+	return put_register(&b->cpus[cpu].regs, num, &b->doc) < 0 ? -ENOBUFS : backend_kd_say_doc(b, news, RSP_REPLY_REGS);
 }
 
 /* 0; what the target would not take is the client's error. */
@@ -170,7 +164,7 @@ static int read_memory(struct backend_kd *b, struct backend_news *news)
 	if (buf_put_span(&b->doc, got) < 0)
 		return -ENOBUFS;
 	kd_sites_mask(&b->breaks.sites, b->version.machine, b->task.cmd.addr, buf_data(&b->doc), b->doc.len);
-	return say_doc(b, news, RSP_REPLY_BYTES);
+	return backend_kd_say_doc(b, news, RSP_REPLY_BYTES);
 }
 
 /* Page by page: a write that fails in the middle has not happened beyond a page. */
@@ -222,14 +216,12 @@ static int list_threads(struct backend_kd *b, struct backend_news *news)
 	for (unsigned i = 0; i < b->processors; i++)
 		if (i != b->stop.front)
 			b->threads[n++] = (struct rsp_thread){ .tid = i + 1 };
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = n, .last = true };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = n, .last = true });
 }
 
 static int no_more_threads(struct backend_kd *b, struct backend_news *news)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .last = true };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .last = true });
 }
 
 static int describe_thread(struct backend_kd *b, struct backend_news *news)
@@ -242,7 +234,7 @@ static int describe_thread(struct backend_kd *b, struct backend_news *news)
 	if (buf_printf(&b->doc, "processor %d", cpu) < 0 ||
 	    (cpu == b->st.processor && b->st.thread && buf_printf(&b->doc, ", thread 0x%llx", (unsigned long long)b->st.thread) < 0))
 		return -ENOBUFS;
-	return say_doc(b, news, RSP_REPLY_BYTES);
+	return backend_kd_say_doc(b, news, RSP_REPLY_BYTES);
 }
 
 static int is_alive(struct backend_kd *b, struct backend_news *news)
@@ -253,21 +245,18 @@ static int is_alive(struct backend_kd *b, struct backend_news *news)
 static int current_thread(struct backend_kd *b, struct backend_news *news)
 {
 	b->threads[0] = (struct rsp_thread){ .tid = b->stop.front + 1 };
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = 1 };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_THREADS, .threads = b->threads, .threads_n = 1 });
 }
 
 static int no_document(struct backend_kd *b, struct backend_news *news)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_UNSUPPORTED });
 }
 
 /* A gdb that knows Windows asks for the thread's block when it meets its program, and gives up where that is unsupported. */
 static int no_thread_block(struct backend_kd *b, struct backend_news *news)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = span_of("0") };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_TEXT, .bytes = span_of("0") });
 }
 
 /* What the memory map says, and what is between its regions: lldb gives what it computes addresses where it believes that nothing is, in a
@@ -275,11 +264,17 @@ static int no_thread_block(struct backend_kd *b, struct backend_news *news)
 static const struct region {
 	uint64_t from, to;
 	bool there;
-} narrow[] = { { 0, 0xff000000, true }, { 0xff000000, 0xffc00000, false }, { 0xffc00000, 0xfffff000, true }, { 0xfffff000, UINT64_MAX, false } },
-  wide[] = { { 0, 0x800000000000, true },
-	     { 0x800000000000, 0xffff800000000000, false },
-	     { 0xffff800000000000, 0xfffffffffffff000, true },
-	     { 0xfffffffffffff000, UINT64_MAX, false } };
+} narrow[] = {
+	{ 0, 0xff000000, true },
+	{ 0xff000000, 0xffc00000, false },
+	{ 0xffc00000, 0xfffff000, true },
+	{ 0xfffff000, UINT64_MAX, false },
+}, wide[] = {
+	{ 0, 0x800000000000, true },
+	{ 0x800000000000, 0xffff800000000000, false },
+	{ 0xffff800000000000, 0xfffffffffffff000, true },
+	{ 0xfffffffffffff000, UINT64_MAX, false },
+};
 
 static int region(struct backend_kd *b, struct backend_news *news)
 {
@@ -291,7 +286,7 @@ static int region(struct backend_kd *b, struct backend_news *news)
 	if (buf_printf(&b->doc, "start:%llx;size:%llx;%s", (unsigned long long)r->from, (unsigned long long)(r->to - r->from),
 		       r->there ? "permissions:rwx;" : "") < 0)
 		return -ENOBUFS;
-	return say_doc(b, news, RSP_REPLY_TEXT);
+	return backend_kd_say_doc(b, news, RSP_REPLY_TEXT);
 }
 
 static bool is_named(const struct rsp_cmd *cmd, const char *name)

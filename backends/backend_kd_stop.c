@@ -51,7 +51,8 @@ static bool says_again(const struct backend_kd *b, const struct kd_packet *p)
 {
 	struct kd_state again;
 
-	return parse(b, p->payload, p->type, &again) == 0 && again.pc == b->st.pc && again.processor == b->st.processor && again.kind == b->st.kind;
+	return parse(b, p->payload, p->type, &again) == 0 && again.pc == b->st.pc && again.processor == b->st.processor &&
+	       again.kind == b->st.kind;
 }
 
 /* While it stands. What clients know of a target that was reset then is of another one, and nobody could tell them. */
@@ -147,15 +148,10 @@ static enum verdict judge_bugcheck(struct backend_kd *b)
 	return TELL;
 }
 
-static bool is_exception(const struct backend_kd *b, uint32_t code)
-{
-	return b->st.kind == KD_EXCEPTION && b->st.exception.code == code;
-}
-
 static enum verdict judge_hardware(struct backend_kd *b)
 {
 	static const enum rsp_stop_why whys[] = { [1] = RSP_WHY_HWBREAK, [2] = RSP_WHY_WATCH, [3] = RSP_WHY_RWATCH, [4] = RSP_WHY_AWATCH };
-	int n = is_exception(b, KD_SINGLE_STEP) && b->st.report.have ? kd_hw_hit(b->st.report.dr6, b->st.report.dr7) : -1;
+	int n = kd_state_is(&b->st, KD_SINGLE_STEP) && b->st.report.have ? kd_hw_hit(b->st.report.dr6, b->st.report.dr7) : -1;
 	const struct kd_slot *slot = n < 0 ? NULL : kd_slots_hit(&b->breaks.slots, (unsigned)n);
 
 	if (n < 0)
@@ -170,7 +166,7 @@ static enum verdict judge_hardware(struct backend_kd *b)
 
 static enum verdict judge_step(struct backend_kd *b)
 {
-	if (!is_exception(b, KD_SINGLE_STEP) || b->run.action.verb != 's' || b->st.processor != b->run.stepping)
+	if (!kd_state_is(&b->st, KD_SINGLE_STEP) || b->run.action.verb != 's' || b->st.processor != b->run.stepping)
 		return PASS;
 	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 	return TELL;
@@ -187,7 +183,7 @@ static enum verdict judge_other(struct backend_kd *b)
 
 static enum verdict judge_site(struct backend_kd *b)
 {
-	const struct kd_site *s = is_exception(b, KD_BREAKPOINT) ? kd_sites_at(&b->breaks.sites, b->st.pc) : NULL;
+	const struct kd_site *s = kd_state_is(&b->st, KD_BREAKPOINT) ? kd_sites_at(&b->breaks.sites, b->st.pc) : NULL;
 
 	if (!s || !s->wanted)
 		return PASS;
@@ -197,15 +193,12 @@ static enum verdict judge_site(struct backend_kd *b)
 
 static enum verdict judge_break_in(struct backend_kd *b)
 {
-	if (!b->break_in.wanted || b->st.kind != KD_EXCEPTION)
+	if (!b->break_in.wanted || !(kd_state_is(&b->st, KD_BREAKPOINT) || kd_state_is(&b->st, KD_WAKE_DEBUGGER)))
 		return PASS;
-	if (is_exception(b, KD_BREAKPOINT) || is_exception(b, KD_WAKE_DEBUGGER)) {
-		kd_break_in_seen(&b->break_in, b->st.pc);
-		b->break_in.sent = false; /* this is what came of it */
-		stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
-		return TELL;
-	}
-	return PASS;
+	kd_break_in_seen(&b->break_in, b->st.pc);
+	b->break_in.sent = false; /* this is what came of it */
+	stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
+	return TELL;
 }
 
 /* Stops that are noise: an earlier break-in that was still pending; a processor that had trapped at a breakpoint which is gone. */
@@ -213,7 +206,7 @@ static enum verdict judge_noise(struct backend_kd *b)
 {
 	bool soon = b->now - b->run.since < BACKEND_KD_NOISE_MS, known = kd_break_in_knows(&b->break_in, b->st.pc);
 
-	if (!is_exception(b, KD_BREAKPOINT) || b->break_in.wanted || ++b->run.noise > BACKEND_KD_NOISE_MAX)
+	if (!kd_state_is(&b->st, KD_BREAKPOINT) || b->break_in.wanted || ++b->run.noise > BACKEND_KD_NOISE_MAX)
 		return PASS;
 	if ((soon && (known || (b->st.pc == b->run.pc && !backend_kd_may_be_trap(b)))) || (b->break_in.stale && known)) {
 		b->break_in.stale = false;
@@ -225,7 +218,7 @@ static enum verdict judge_noise(struct backend_kd *b)
 /* Of a step that nobody asked for, or that was for another time. */
 static enum verdict judge_leak(struct backend_kd *b)
 {
-	b->run.leaked = is_exception(b, KD_SINGLE_STEP) && !b->break_in.wanted && ++b->run.noise <= BACKEND_KD_NOISE_MAX;
+	b->run.leaked = kd_state_is(&b->st, KD_SINGLE_STEP) && !b->break_in.wanted && ++b->run.noise <= BACKEND_KD_NOISE_MAX;
 	return b->run.leaked ? RUN_ON : PASS;
 }
 
@@ -239,7 +232,7 @@ static enum verdict judge_exception(struct backend_kd *b)
 		return TELL;
 	}
 	stop_is(b, kd_exception_signal(e->code), RSP_WHY_NONE);
-	if (e->code == KD_BREAKPOINT || e->code == KD_SINGLE_STEP || e->code == KD_WAKE_DEBUGGER)
+	if (kd_state_is_debuggers(&b->st))
 		return TELL;
 	backend_kd_print(b, "kdgate: %s (0x%08x), %s chance, at 0x%llx", name ? name : "exception", e->code, e->first_chance ? "first" : "second",
 	                 (unsigned long long)e->address);

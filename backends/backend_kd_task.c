@@ -46,14 +46,23 @@ int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_
 	return rc;
 }
 
+int backend_kd_say(struct backend_kd *b, struct backend_news *news, struct rsp_reply reply)
+{
+	news->reply = reply;
+	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+}
+
+int backend_kd_say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_reply_kind kind)
+{
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = kind, .bytes = buf_span(&b->doc), .last = true });
+}
+
 int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_OK };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_OK });
 }
 
 int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words)
 {
-	news->reply = (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = code, .bytes = words ? span_of(words) : (struct span){ 0 } };
-	return backend_kd_done(b, BACKEND_KD_IDLE, BACKEND_REPLY);
+	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = code, .bytes = span_of(words) });
 }

@@ -49,6 +49,17 @@ struct kd_state {
 	struct kd_report report;
 };
 
+static inline bool kd_state_is(const struct kd_state *s, uint32_t exception)
+{
+	return s->kind == KD_EXCEPTION && s->exception.code == exception;
+}
+
+/* A stop that a debugger brings about: no exception that the kernel would have to deal with. */
+static inline bool kd_state_is_debuggers(const struct kd_state *s)
+{
+	return kd_state_is(s, KD_BREAKPOINT) || kd_state_is(s, KD_SINGLE_STEP) || kd_state_is(s, KD_WAKE_DEBUGGER);
+}
+
 /* The payload of a packet of type 7. m may be KD_MACHINE_NONE (the first stop comes before the version is known): then nothing is
  * narrowed and there is no report; keep the payload, and parse it again. What follows the report is ignored, but for a path at its
  * end. A command string is not read at all. 0; -EBADMSG shorter than KD_STATE_LEAST, or a processor that cannot be. */

@@ -280,6 +280,21 @@ static void of_nt4(void **state)
 		assert_int_equal(kd_state32_parse(layout_cut(load, n), &s), n < 20 ? -EBADMSG : 0);
 }
 
+static void whose_exception_it_is(void **state)
+{
+	static const uint32_t debuggers[] = { KD_BREAKPOINT, KD_SINGLE_STEP, KD_WAKE_DEBUGGER };
+	struct kd_state s = { .kind = KD_EXCEPTION, .exception.code = 0xc0000005 };
+
+	(void)state;
+	assert_true(kd_state_is(&s, 0xc0000005) && !kd_state_is_debuggers(&s));
+	for (size_t i = 0; i < sizeof debuggers / sizeof *debuggers; i++) {
+		s = (struct kd_state){ .kind = KD_EXCEPTION, .exception.code = debuggers[i] };
+		assert_true(kd_state_is_debuggers(&s));
+		s.kind = KD_LOAD_SYMBOLS;
+		assert_false(kd_state_is(&s, debuggers[i]) || kd_state_is_debuggers(&s));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +312,7 @@ int main(void)
 		cmocka_unit_test(more_may_follow),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(of_nt4),
+		cmocka_unit_test(whose_exception_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
