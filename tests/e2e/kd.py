@@ -1,4 +1,5 @@
 """kd.py - a Windows machine that is none (tests/sim/kdtarget), a kdgate on its wire, and stock gdb in front: for the tests of the KD bridge."""
+import contextlib
 import re
 
 import debuggers
@@ -40,6 +41,12 @@ class Gdb(debuggers.Gdb):
         self.interrupt()
         self.hear(r"received signal SIGINT", 30)
         return self.ask("bt")
+
+    def prints(self, number=r"\d+"):
+        """It goes on, prints its line of that number, and is stopped again."""
+        self.start("continue")
+        self.hear(rf"^kdsim: print {number}$")
+        return self.pause()
 
     def leave(self):
         text = self.ask("detach")
@@ -113,15 +120,18 @@ def program():
     kd_host.build()
 
 
+def making(kind):
+    """make(arch, ...): a machine of that kind, when asked for. All are left in the end, whatever one of them says then."""
+    with contextlib.ExitStack() as stack:
+        def make(*names, **how):
+            made = kind(*names, **how)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
 @pytest.fixture
 def machine():
-    """machine(arch, ...): made when asked for, and left."""
-    machines = []
-
-    def make(*names, **how):
-        machines.append(Machine(*names, **how))
-        return machines[-1]
-
-    yield make
-    for m in machines:
-        m.close()
+    """machine(arch, ...)"""
+    yield from making(Machine)

@@ -2,6 +2,7 @@
 import gate as gate_module
 import kd
 import kd_host
+import pytest
 
 KEYS = ["1m770ts6ru0p.3671pemyie4i.2b8djy3wt5et.1p99ir125v4q", "3w5e11264sgsf.kdhost.1.zzzz"]
 POKE_MS = 300     # Windows pokes every three seconds
@@ -40,6 +41,21 @@ class Machine(kd.Machine):
         """Its side of the session, in numbers."""
         self.target.do(line)
         return {name: int(value) for name, value in (word.split("=") for word in self.target.until(r"net (joined.*)")[1].split())}
+
+    def close(self):
+        """A bad network was one."""
+        try:
+            if self.slow and self.target.process.poll() is None:
+                counts = self.net()
+                assert counts["lost"] and counts["doubled"] and counts["late"]
+        finally:
+            super().close()
+
+
+@pytest.fixture
+def machine():
+    """machine(arch, ...)"""
+    yield from kd.making(Machine)
 
 
 class Lab(gate_module.Gate):

@@ -277,9 +277,7 @@ def test_an_exception_is_the_kernels_to_handle_or_the_debuggers(lab, arch, what,
         text = g.ask("signal 0")               # handled, says gdb, but it is not: there it is again
         assert f"received signal {signal}" in text and "first chance" in text and g.value("$pc") == at, text
         lab.do("print")
-        g.start("continue")                    # the kernel has a handler
-        g.hear(r"^kdsim: print \d+$")
-        g.pause()
+        g.prints()    # the kernel has a handler
         lab.do(f"fault {what}")
         assert signal in g.ask("continue")
         g.ask("set $pc = KiExceptionHandler")  # mended by hand
@@ -469,9 +467,7 @@ def test_an_int3_of_its_own_is_passed(lab, arch):
                 g.ask("stepi")
                 assert "KdSimBreak" in g.ask("bt 1")
         lab.do("print")
-        g.start("continue")
-        g.hear(r"^kdsim: print \d+$")
-        g.pause()
+        g.prints()
         g.leave()
 
 
@@ -497,14 +493,10 @@ def test_registers_and_memory_are_written(lab, arch):
         g.ask(f"set $pc = {at}")
         assert g.value("$pc") == at
         g.ask("delete")
-        g.start("continue")
-        g.hear(r"^kdsim: print 4711$")
-        g.pause()
+        g.prints(4711)
         assert "rror" not in g.ask("set var KdSimPrints = 41")
         lab.do("print")
-        g.start("continue")
-        g.hear(r"^kdsim: print 42$")
-        g.pause()
+        g.prints(42)
         g.leave()
 
 

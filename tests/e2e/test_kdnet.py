@@ -14,32 +14,12 @@ import kd_host
 import kdnet
 import pytest
 import test_kd as line
+from kd import program  # noqa: F401
+from kdnet import machine  # noqa: F401
 
 pytestmark = [pytest.mark.gated, pytest.mark.seconds(120),
               pytest.mark.skipif(not shutil.which("x86_64-w64-mingw32-gcc"), reason="mingw-w64 is not installed")]
 BAD = {"loss": 5, "dup": 10, "reorder": 10}    # percent
-
-
-@pytest.fixture(scope="session", autouse=True)
-def program():
-    kd_host.build()
-
-
-@pytest.fixture
-def machine():
-    """machine(arch, ...): made when asked for, and left."""
-    machines = []
-
-    def make(*names, **how):
-        machines.append(kdnet.Machine(*names, **how))
-        return machines[-1]
-
-    yield make
-    for m in machines:
-        if m.slow and m.target.process.poll() is None:
-            counts = m.net()
-            assert counts["lost"] and counts["doubled"] and counts["late"]
-        m.close()
 
 
 @pytest.fixture
@@ -219,9 +199,7 @@ def test_two_targets_at_one_port(tmp_path):
                 g.ask(f"set var KdSimPrints = {100 if name == 'one' else 200}")
             for name, g in clients.items():
                 g.ask("delete")
-                g.start("continue")
-                g.hear(rf"^kdsim: print {101 if name == 'one' else 201}$")
-                g.pause()
+                g.prints(101 if name == "one" else 201)
                 g.leave()
         lab.stop()
     finally:
@@ -286,8 +264,6 @@ def test_an_attack_changes_nothing(machine, on_the_way, beside):
         assert after[1] - before[1] < 1024 and lines <= 20 + took
         g.ask("delete")
         m.do("print")
-        g.start("continue")
-        g.hear(r"^kdsim: print \d+$")
-        g.pause()
+        g.prints()
         g.leave()
     m.free()
