@@ -1,51 +1,26 @@
 /* backend_kd_alloc_test.c - a session with a KD target with the n-th allocation failing, for every n: it cannot be begun, and nothing is
  * lost. None at all while it runs; how much it takes; and that it can be ended at any moment. Linked with --wrap=malloc,--wrap=calloc. */
+#include "tests/allocs.h"
 #include "tests/backends/kd_drive.h"
 
 enum { MOST = 1500 * 1024 };
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t each);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t each);
-
-static unsigned long left; /* until one fails; 0: none does */
-static unsigned long made;
-static size_t bytes;
-
-static bool fails(size_t n)
-{
-	made++;
-	bytes += n;
-	return left && --left == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails(n) ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t each)
-{
-	return fails(n * each) ? NULL : __real_calloc(n, each);
-}
 
 static void its_beginning_fails(void **state)
 {
 	unsigned long all;
 
 	(void)state;
-	made = 0;
+	allocs.made = 0;
 	drive_plug(DRIVE_STEP);
-	all = made;
+	all = allocs.made;
 	be->ops->destroy(be);
 	link_destroy_stack(peer.link);
 	for (unsigned long n = 2; n <= all; n++) { /* the first is the line's */
 		struct link *near = link_pair_new(&peer.link, DRIVE_STEP);
 
-		left = n - 1;
+		allocs.left = n - 1;
 		be = backend_kd_new(near);
-		left = 0;
+		allocs.left = 0;
 		assert_null(be);
 		link_destroy_stack(near); /* still the caller's */
 		link_destroy_stack(peer.link);
@@ -56,9 +31,9 @@ static void its_beginning_fails(void **state)
 static void how_much_it_takes(void **state)
 {
 	(void)state;
-	bytes = 0;
+	allocs.bytes = 0;
 	drive_plug(DRIVE_STEP);
-	assert_in_range(bytes, 1, MOST);
+	assert_in_range(allocs.bytes, 1, MOST);
 }
 
 /* But for the description, which is made when it is met. */
@@ -70,7 +45,7 @@ static void none_while_it_runs(void **state)
 	peer.executes = true;
 	drive_plug(DRIVE_STEP);
 	meets();
-	before = made;
+	before = allocs.made;
 	replies("g");
 	replies("p39"); /* an MSR's */
 	replies("mfffff80000000000,2000");
@@ -86,7 +61,7 @@ static void none_while_it_runs(void **state)
 	assert_int_equal(next(), BACKEND_NONE);
 	be->ops->leave(be);
 	assert_int_equal(next(), -ESHUTDOWN);
-	assert_int_equal(made, before);
+	assert_int_equal(allocs.made, before);
 }
 
 /* A whole session, ended after so many polls: whatever was under way. true: it went as far as that. */

@@ -1,5 +1,6 @@
 /* alloc_test.c - a whole session with the n-th allocation failing, for every n: no crash, no leak, nobody stuck. And none
  * at all while it runs. Linked with --wrap=malloc,--wrap=calloc: see tests/tests.mk. */
+#include "tests/allocs.h"
 #include "tests/stage.h"
 
 #include <setjmp.h>
@@ -8,30 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t each);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t each);
-
-static unsigned long left; /* until one fails; 0: none does */
-static unsigned long made;
-
-static bool fails(void)
-{
-	made++;
-	return left && --left == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t each)
-{
-	return fails() ? NULL : __real_calloc(n, each);
-}
 
 static struct stage g;
 static const struct stage_fault good = { .kind = FAULT_NONE };
@@ -69,10 +46,10 @@ static void each_allocation_fails_once(void **state)
 
 	(void)state;
 	do {
-		left = ++n;
+		allocs.left = ++n;
 		unseated += !session();
-	} while (left == 0); /* some allocation did fail */
-	left = 0;
+	} while (allocs.left == 0); /* some allocation did fail */
+	allocs.left = 0;
 	assert_true(unseated > 5 && n > 30);
 	print_message("allocations failed one by one: %lu\n", n - 1);
 }
@@ -94,7 +71,7 @@ static void none_while_running(void **state)
 	assert_int_equal(stage_join(&g, 1, policy_builtin("observe")), 0);
 	assert_string_equal(ask(1, "?"), "T05thread:1;");
 	assert_string_equal(ask(1, "c"), "nothing");
-	before = made;
+	before = allocs.made;
 	for (size_t i = 0; i < sizeof packets / sizeof *packets; i++) {
 		stage_say(&g, 0, packets[i]);
 		while (stage_hear(&g, 0))
@@ -102,7 +79,7 @@ static void none_while_running(void **state)
 	}
 	stage_leave(&g, 1);
 	assert_true(stage_settle(&g));
-	assert_int_equal(made, before);
+	assert_int_equal(allocs.made, before);
 	stage_fini(&g);
 }
 

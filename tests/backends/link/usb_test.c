@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/allocs.h"
 #define must(ok) assert_true(ok)
 #include "tests/backends/link/usb_fake.h"
 
@@ -23,37 +24,14 @@ enum { OUT_BY = 5000, REST = 25, BREAK = 250 };
 
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
 
 static struct link *lk;
 static struct buf out, in;
-
-/* --- what opens and allocates */
-
-static unsigned allocations; /* that are left; 0: no end of them */
 
 int __wrap_epoll_create1(int flags)
 {
 	errno = fake_fails("epoll");
 	return errno ? -1 : __real_epoll_create1(flags);
-}
-
-static bool out_of_memory(void)
-{
-	return allocations && --allocations == 0;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return out_of_memory() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return out_of_memory() ? NULL : __real_malloc(size);
 }
 
 /* --- the device */
@@ -130,7 +108,7 @@ static int setup(void **state)
 	(void)state;
 	fake_begin();
 	wire.n = 0;
-	allocations = 0;
+	allocs.left = 0;
 	place.mode = (struct serial_mode){ 115200, 8, 'n', 1, false };
 	lk = NULL;
 	return pipe2(fake.event, O_CLOEXEC | O_NONBLOCK) || buf_init(&out, 65536) < 0 || buf_init(&in, 4096) < 0 ? -1 : 0;
@@ -337,7 +315,7 @@ static void each_allocation_may_fail(void **state)
 
 	(void)state;
 	for (int rc = -ENOMEM; rc; n++) {
-		allocations = n;
+		allocs.left = n;
 		rc = link_usb_dial(&lk, &place);
 		assert_true(rc == 0 || rc == -ENOMEM);
 		if (rc)
