@@ -51,9 +51,11 @@ void link_prompt(struct link *lk)
 
 void link_wait(const struct link *lk, struct wait *w)
 {
-	for (; lk; lk = lk->below)
-		if (lk->ops->wait)
-			lk->ops->wait(lk, w);
+	if (!lk)
+		return;
+	link_wait(lk->below, w);
+	if (lk->ops->wait)
+		lk->ops->wait(lk, w);
 }
 
 uint64_t link_trip(const struct link *lk)

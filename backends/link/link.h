@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 struct link;
+struct console_ops;
 
 struct link_ops {
 	const char *name;
@@ -26,8 +27,9 @@ struct link_ops {
 	int (*attention)(struct link *lk, uint64_t now);     /* break in by other means than bytes; NULL: the layer below knows how */
 	void (*ready)(struct link *lk);                      /* its descriptor woke the program: a receive is worth a system call */
 	void (*prompt)(struct link *lk);                     /* see link_prompt */
-	void (*wait)(const struct link *lk, struct wait *w); /* add what this layer waits for; may be NULL */
+	void (*wait)(const struct link *lk, struct wait *w); /* add what this layer waits for to what those below do; may be NULL */
 	void (*destroy)(struct link *lk);                    /* this layer only, never .below */
+	const struct console_ops *console;                   /* of a layer that has a kernel's console: console.h; else NULL */
 };
 
 struct link {

@@ -1,6 +1,8 @@
 /* link_console.c - takes console text and the debugger's packets apart. See console.h. One small function per state. */
 #include "backends/link/console.h"
 
+#include "backends/link/console_keys.h"
+#include "backends/link/console_text.h"
 #include "backends/link/link.h"
 #include "base/hex.h"
 
@@ -9,11 +11,9 @@
 #include <string.h>
 
 enum {
-	RAW_MAX = 16384,
+	RAW_MAX = CONSOLE_HEARD,
 	HELD_MAX = CONSOLE_PACKET + 5, /* + $ body # and two digits */
 	UP_MAX = RAW_MAX + HELD_MAX,
-	KEY_MAX = 16,
-	PIECE = 256,  /* typed at once */
 	ROUNDS = 16,  /* receives in a turn */
 	OWED = 2,     /* one that let the kernel go, and the question that followed */
 	SURE = 4,     /* characters that were all right: hardly text */
@@ -46,21 +46,6 @@ static const struct shape {
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 #define ECHO (1u << SHAPES)
 
-static const struct {
-	const char *text;
-	enum console_mode mode;
-} sayings[] = {
-	{ "KGDB: Entering KGDB", CONSOLE_MODE_KGDB },
-	{ "Entering please attach debugger", CONSOLE_MODE_KGDB },
-	{ "Entering kdb (", CONSOLE_MODE_KDB },
-	{ "]kdb> ", CONSOLE_MODE_KDB },
-	{ "sysrq operation is disabled", CONSOLE_MODE_MASKED },
-	{ "sysrq: HELP :", CONSOLE_MODE_NO_KEY },
-	{ "SysRq : HELP :", CONSOLE_MODE_NO_KEY },
-};
-
-enum { SAYINGS = sizeof sayings / sizeof *sayings };
-
 struct link_console {
 	struct link base; /* first: a struct link * of this kind is a struct link_console * */
 	enum state state;
@@ -82,8 +67,6 @@ struct link_console {
 	bool asked;             /* to break in; what comes of it is not known yet */
 	uint64_t asked_until;
 	bool leaving;           /* it will go on when it has our + */
-	bool key_next;          /* what is typed next belongs to that */
-	bool refused;           /* something typed, since the last send or receive */
 	bool again;             /* there may be more to receive */
 
 	enum sending sending;
@@ -93,64 +76,20 @@ struct link_console {
 	bool sent_signed;       /* right behind a + */
 	uint8_t sent_last;      /* byte */
 
-	enum console_mode mode;
-	size_t said[SAYINGS];   /* of each saying, how much was heard */
-	struct buf raw, up, text, key, typed, tx;
-	size_t given;           /* of text, lent out */
-	uint64_t lost;
+	struct console_text text;
+	struct console_keys keys;
+	struct buf raw, up;
 };
 
 /* --- what is heard as text --- */
-
-static void on_saying(struct link_console *c, enum console_mode mode)
-{
-	c->mode = mode;
-	if (mode == CONSOLE_MODE_KDB)
-		c->stands = c->settled = false;
-}
-
-/* No saying begins again within itself, so that a byte that does not fit can only be a first one. */
-static void watch(struct link_console *c, uint8_t b)
-{
-	for (size_t i = 0; i < SAYINGS; i++) {
-		const char *text = sayings[i].text;
-
-		if ((uint8_t)text[c->said[i]] != b)
-			c->said[i] = 0;
-		if ((uint8_t)text[c->said[i]] != b || text[++c->said[i]])
-			continue;
-		c->said[i] = 0;
-		on_saying(c, sayings[i].mode);
-	}
-}
-
-static void forget_given(struct link_console *c)
-{
-	if (buf_pull(&c->text, c->given) == 0)
-		c->given = 0;
-}
-
-/* At most RAW_MAX. The room is twice what is kept, so that it is packed seldom. */
-static void keep(struct link_console *c, const uint8_t *p, size_t n)
-{
-	size_t over = c->text.len + n > CONSOLE_TEXT ? c->text.len + n - CONSOLE_TEXT : 0;
-
-	if (over && buf_pull(&c->text, over) == 0)
-		c->lost += over;
-	if (buf_room(&c->text) < n)
-		buf_pack(&c->text);
-	if (buf_put(&c->text, p, n) < 0)
-		c->lost += n;
-}
 
 /* A kernel that prints and owes nothing runs; one that was resumed acknowledges before it prints, or never. */
 static void hear_text(struct link_console *c, const uint8_t *p, size_t n)
 {
 	if (!n)
 		return;
-	keep(c, p, n);
-	for (size_t i = 0; i < n; i++)
-		watch(c, p[i]);
+	if (console_text_hear(&c->text, (struct span){ p, n }))
+		c->stands = c->settled = false;
 	c->bare = false;
 	if (c->stands || c->past)
 		return;
@@ -380,8 +319,8 @@ static void meet(struct link_console *c, const uint8_t *body, size_t len)
 	if (output || !(c->awaited || c->stands || (len && strchr("TSWX", body[0]))))
 		return;
 	c->stands = c->settled = true;
-	c->awaited = c->asked = c->key_next = false;
-	c->mode = CONSOLE_MODE_KGDB;
+	c->awaited = c->asked = c->keys.key_next = false;
+	c->text.mode = CONSOLE_MODE_KGDB;
 }
 
 static void rise_packet(struct link_console *c, bool good)
@@ -496,10 +435,10 @@ static void on_sent(struct link_console *c)
 /* An acknowledgement is still awaited of the packet that let a kernel go; not of one that was never heard. */
 static void goes_on(struct link_console *c)
 {
-	c->stands = c->awaited = c->asked = c->key_next = c->leaving = false;
+	c->stands = c->awaited = c->asked = c->keys.key_next = c->leaving = false;
 	c->owed = c->settled ? c->owed : 0;
 	c->settled = c->owed > 0;
-	c->mode = CONSOLE_MODE_RUNS;
+	c->text.mode = CONSOLE_MODE_RUNS;
 }
 
 static void note_byte(struct link_console *c, uint8_t b)
@@ -526,52 +465,26 @@ static void note_byte(struct link_console *c, uint8_t b)
 	c->sent_last = b;
 }
 
-static size_t gone(int rc, size_t before, size_t left)
-{
-	if (rc == 0)
-		return before;
-	return rc == -EAGAIN && left < before ? before - left : 0;
-}
-
-/* 0: all of it; -EAGAIN; -errno. */
-static int push(struct link_console *c, struct buf *from, uint64_t now)
-{
-	int rc = 0;
-
-	while (!rc && from->len) {
-		size_t n = from->len < PIECE ? from->len : PIECE;
-
-		buf_reset(&c->tx, link_headroom(c->base.below));
-		rc = buf_put(&c->tx, buf_data(from), n);
-		if (!rc)
-			rc = link_send(c->base.below, &c->tx, now);
-		if (buf_pull(from, gone(rc, n, c->tx.len)) < 0)
-			return -EPROTO;
-	}
-	c->refused = rc != 0;
-	return rc;
-}
-
 static bool may_key(const struct link_console *c)
 {
-	return c->key.len && c->sending == SENT_ALL;
+	return c->keys.key.len && c->sending == SENT_ALL;
 }
 
 /* A stub would take what is typed for the beginning of a packet, or for a reason to send its last one again. */
 static bool may_type(const struct link_console *c)
 {
-	return c->typed.len && c->sending == SENT_ALL && !c->stands && !c->awaited && !c->asked;
+	return c->keys.typed.len && c->sending == SENT_ALL && !c->stands && !c->awaited && !c->asked;
 }
 
 static int push_typed(struct link_console *c, uint64_t now)
 {
 	int rc;
 
-	c->refused = false;
+	c->keys.refused = false;
 	if (now >= c->asked_until)
-		c->asked = c->key_next = false;
-	rc = may_key(c) ? push(c, &c->key, now) : 0;
-	return !rc && may_type(c) ? push(c, &c->typed, now) : rc;
+		c->asked = c->keys.key_next = false;
+	rc = may_key(c) ? console_keys_push(&c->keys, &c->keys.key, c->base.below, now) : 0;
+	return !rc && may_type(c) ? console_keys_push(&c->keys, &c->keys.typed, c->base.below, now) : rc;
 }
 
 /* --- the link --- */
@@ -585,7 +498,7 @@ static int console_send(struct link *lk, struct buf *frame, uint64_t now)
 	if (rc)
 		return rc;
 	rc = link_send(lk->below, frame, now);
-	all.len = gone(rc, all.len, frame->len);
+	all.len = console_keys_gone(rc, all.len, frame->len);
 	for (size_t i = 0; i < all.len; i++)
 		note_byte(c, all.p[i]);
 	return rc;
@@ -626,9 +539,9 @@ static int console_recv(struct link *lk, struct buf *in, uint64_t now)
 	int got = 0;
 
 	buf_reset(in, 0);
-	forget_given(c);
+	console_text_forget(&c->text);
 	if (push_typed(c, now) < 0)
-		c->refused = true; /* what is dead says so when it is heard out */
+		c->keys.refused = true; /* what is dead says so when it is heard out */
 	if (!c->up.len)
 		got = receive(c, now);
 	return c->up.len ? give(c, in) : got < 0 ? got : 0;
@@ -640,10 +553,10 @@ static int console_attention(struct link *lk, uint64_t now)
 	int rc = link_attention(lk->below, now);
 
 	if (rc == 0) {
-		c->asked = c->key_next = true;
+		console_keys_await(&c->keys);
+		c->asked = true;
 		c->asked_until = now + CONSOLE_ASKED_MS;
 		c->settled = c->settled && c->owed;
-		buf_reset(&c->key, 0);
 	}
 	return rc;
 }
@@ -654,9 +567,9 @@ static void console_wait(const struct link *lk, struct wait *w)
 
 	if (c->state != TEXT)
 		wait_until(w, c->heard + patience(c));
-	if (c->asked && c->typed.len)
+	if (c->asked && c->keys.typed.len)
 		wait_until(w, c->asked_until);
-	if (c->again || c->up.len || (!c->refused && (may_key(c) || may_type(c))))
+	if (c->again || c->up.len || (!c->keys.refused && (may_key(c) || may_type(c))))
 		wait_until(w, 0);
 }
 
@@ -666,16 +579,52 @@ static void console_destroy(struct link *lk)
 
 	buf_fini(&c->raw);
 	buf_fini(&c->up);
-	buf_fini(&c->text);
-	buf_fini(&c->key);
-	buf_fini(&c->typed);
-	buf_fini(&c->tx);
+	console_text_fini(&c->text);
+	console_keys_fini(&c->keys);
 	free(c);
 }
 
+static struct span console_fetch(struct link *lk)
+{
+	return console_text_lend(&((struct link_console *)lk)->text);
+}
+
+static uint64_t console_lost(const struct link *lk)
+{
+	return ((const struct link_console *)lk)->text.lost;
+}
+
+static size_t console_type(struct link *lk, struct span bytes)
+{
+	return console_keys_put(&((struct link_console *)lk)->keys, bytes);
+}
+
+static void console_runs(struct link *lk, bool runs)
+{
+	struct link_console *c = (struct link_console *)lk;
+
+	c->stands = true;
+	if (runs)
+		goes_on(c);
+}
+
+static enum console_mode console_mode(const struct link *lk)
+{
+	return ((const struct link_console *)lk)->text.mode;
+}
+
+static bool console_stands(const struct link *lk)
+{
+	return ((const struct link_console *)lk)->stands;
+}
+
+static const struct console_ops console_own_ops = {
+	.text = console_fetch, .lost = console_lost, .type = console_type, .runs = console_runs, .mode = console_mode, .stands = console_stands,
+};
+
 static const struct link_ops console_ops = {
 	.name = "console", .send = console_send, .recv = console_recv, .attention = console_attention, .wait = console_wait,
-	.destroy = console_destroy,
+	.destroy = console_destroy, .console = &console_own_ops,
 };
 
 struct link *link_console_new(struct link *below)
@@ -685,52 +634,9 @@ struct link *link_console_new(struct link *below)
 	if (!c)
 		return NULL;
 	c->base = (struct link){ .ops = &console_ops, .below = below };
-	if (buf_init(&c->raw, RAW_MAX) == 0 && buf_init(&c->up, UP_MAX) == 0 && buf_init(&c->text, 2 * CONSOLE_TEXT) == 0 &&
-	    buf_init(&c->key, KEY_MAX) == 0 && buf_init(&c->typed, CONSOLE_TYPED) == 0 &&
-	    buf_init(&c->tx, PIECE + link_headroom(below)) == 0)
+	if (buf_init(&c->raw, RAW_MAX) == 0 && buf_init(&c->up, UP_MAX) == 0 && console_text_init(&c->text) == 0 &&
+	    console_keys_init(&c->keys, below) == 0)
 		return &c->base;
 	console_destroy(&c->base);
 	return NULL;
-}
-
-struct span link_console_text(struct link *console)
-{
-	struct link_console *c = (struct link_console *)console;
-
-	forget_given(c);
-	c->given = c->text.len;
-	return buf_span(&c->text);
-}
-
-uint64_t link_console_lost(const struct link *console)
-{
-	return ((const struct link_console *)console)->lost;
-}
-
-size_t link_console_type(struct link *console, struct span bytes)
-{
-	struct link_console *c = (struct link_console *)console;
-	struct buf *to = c->key_next ? &c->key : &c->typed;
-	size_t n;
-
-	buf_pack(to);
-	n = bytes.len < buf_room(to) ? bytes.len : buf_room(to);
-	if (buf_put(to, bytes.p, n) < 0)
-		return 0;
-	c->key_next = c->key_next && !n;
-	return n;
-}
-
-void link_console_runs(struct link *console, bool runs)
-{
-	struct link_console *c = (struct link_console *)console;
-
-	c->stands = true;
-	if (runs)
-		goes_on(c);
-}
-
-enum console_mode link_console_mode(const struct link *console)
-{
-	return ((const struct link_console *)console)->mode;
 }
