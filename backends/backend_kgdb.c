@@ -1,4 +1,4 @@
-/* backend_kgdb.c - what only Linux's KGDB does: it is made to stand through a line that it shares with its console, where it is
+/* backend_kgdb.c - what only Linux's KGDB does: it is made to stand through its console, on the same line or one of its own, where it is
  * overheard. See backend.h, link/console.h and rsp/kgdb.h. */
 #include "backends/backend_rsp_parts.h"
 
@@ -12,7 +12,17 @@ static const char no_break[] = "kdgate: this line cannot carry a BREAK, and noth
 static const char booted[] = "kdgate: the kernel seems to have booted again: breakpoints in it are gone\n";
 static const char doubtful[] = "kdgate: KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them\n";
 
-const char backend_kgdb_absent[] = "no KGDB answers (is the kernel up, this its console, the speed right, sysrq allowed?)";
+static bool is_apart(const struct backend_rsp *b)
+{
+	return b->kgdb.console && link_console_is_apart(b->kgdb.console);
+}
+
+const char *backend_kgdb_absent(const struct backend_rsp *b)
+{
+	if (is_apart(b))
+		return "no KGDB answers (is the kernel up, kgdboc= at this line and its console at the console line, the speeds right, sysrq allowed?)";
+	return "no KGDB answers (is the kernel up, this its console, the speed right, sysrq allowed?)";
+}
 
 static int type_break(struct backend_rsp *b, const char *text)
 {
@@ -38,6 +48,33 @@ static int ask_hello(struct backend_rsp *b)
 	return backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
 }
 
+/* Once: where nobody hears it now, it waits in the line, and KGDB reads it when it is entered. */
+static int put_question(struct backend_rsp *b)
+{
+	int rc = backend_rsp_put(b, buf_put_text(wire_open(&b->wire), "?"));
+
+	if (is_apart(b))
+		wire_once(&b->wire);
+	return rc;
+}
+
+/* A BREAK that is sent to a kernel that stands waits in its console, and stops it anew when it goes on. */
+int backend_kgdb_say_look(struct backend_rsp *b, uint64_t now)
+{
+	int rc = put_question(b);
+
+	b->deadline = now + BACKEND_RSP_LOOK_MS;
+	return rc ? rc : backend_rsp_enter(b, BACKEND_RSP_LOOKING, BACKEND_NONE);
+}
+
+/* From when it has gone: a port may have to be set first. */
+int backend_kgdb_say_looking(struct backend_rsp *b, uint64_t now)
+{
+	if (!wire_idle(&b->wire))
+		b->deadline = now + BACKEND_RSP_LOOK_MS;
+	return now < b->deadline ? 0 : backend_rsp_enter(b, BACKEND_RSP_KNOCK, BACKEND_MOVED);
+}
+
 int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
 {
 	int rc = break_in(b, now);
@@ -50,11 +87,13 @@ int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
 	return backend_rsp_enter(b, BACKEND_RSP_KNOCKING, BACKEND_NONE);
 }
 
+/* Of two lines one may be late: it stands by the debugger's, and whether it ran is said on the console's. */
 int backend_kgdb_say_knocking(struct backend_rsp *b, uint64_t now)
 {
 	enum console_mode mode = b->kgdb.console ? link_console_mode(b->kgdb.console) : CONSOLE_MODE_RUNS;
+	bool stands = b->kgdb.answered || mode == CONSOLE_MODE_KDB;
 
-	return now >= b->deadline || mode == CONSOLE_MODE_KDB ? ask_hello(b) : 0;
+	return now >= b->deadline || (stands && (b->hello.ran || !is_apart(b))) ? ask_hello(b) : 0;
 }
 
 /* Stopped by us, or resending the stop that it reported last. */
@@ -65,7 +104,8 @@ int backend_kgdb_hear_knocking(struct backend_rsp *b, struct buf *body, struct b
 	(void)news, (void)now;
 	if (rsp_stop_parse(buf_span(body), &stop) < 0)
 		return backend_rsp_stray(b, buf_span(body));
-	return ask_hello(b);
+	b->kgdb.answered = true;
+	return b->state == BACKEND_RSP_KNOCKING && is_apart(b) ? backend_rsp_pass_over(b) : ask_hello(b);
 }
 
 int backend_kgdb_break(struct backend_rsp *b, uint64_t now)
@@ -83,27 +123,33 @@ int backend_kgdb_break(struct backend_rsp *b, uint64_t now)
 
 const char *backend_kgdb_unheard(struct backend_rsp *b)
 {
-	const char *words = kgdb_unheard((int)link_console_mode(b->kgdb.console));
+	const char *words = kgdb_unheard((int)link_console_mode(b->kgdb.console), is_apart(b));
 
 	link_console_runs(b->kgdb.console, true);
 	return words;
 }
 
 /* A kernel that nobody has debugged since it booted stands without a word. Asked while it runs, the question is typed on its
- * console: so it is asked once. */
+ * console: so it is asked once. With a line of its own it is asked before another BREAK, which might be one too many. */
 bool backend_kgdb_may_stand(const struct backend_rsp *b)
 {
 	if (!b->kgdb.console || b->kgdb.probed)
 		return false;
-	return link_console_mode(b->kgdb.console) == CONSOLE_MODE_KGDB || link_console_mode(b->kgdb.console) == CONSOLE_MODE_KDB;
+	return is_apart(b) || link_console_mode(b->kgdb.console) == CONSOLE_MODE_KGDB || link_console_mode(b->kgdb.console) == CONSOLE_MODE_KDB;
 }
 
 int backend_kgdb_ask(struct backend_rsp *b, uint64_t now)
 {
 	b->kgdb.probed = true;
 	b->deadline = now + BACKEND_RSP_BREAK_AGAIN_MS;
-	link_console_runs(b->kgdb.console, false);
-	return backend_rsp_put(b, buf_put_text(wire_open(&b->wire), "?"));
+	if (!is_apart(b))
+		link_console_runs(b->kgdb.console, false);
+	return put_question(b);
+}
+
+static bool is_met_by_break(const struct backend_rsp *b)
+{
+	return b->state >= BACKEND_RSP_KNOCKING && b->state <= BACKEND_RSP_HELLO_WAIT;
 }
 
 struct span backend_kgdb_overhear(struct backend_rsp *b)
@@ -112,7 +158,7 @@ struct span backend_kgdb_overhear(struct backend_rsp *b)
 
 	if (kgdb_boots(&b->kgdb.boots, text))
 		b->words = booted;
-	if (b->state == BACKEND_RSP_KNOCKING && kgdb_heeds_sysrq(&b->kgdb.heeds, text))
+	if (is_met_by_break(b) && kgdb_heeds_sysrq(&b->kgdb.heeds, text))
 		b->hello.ran = true;
 	return text;
 }
@@ -143,6 +189,6 @@ struct backend *backend_kgdb_new(struct link *stack, struct link *console, const
 	b->stub.packet_max = KGDB_PACKET;
 	b->kgdb.console = console;
 	b->kgdb.to_break = to_break;
-	b->state = BACKEND_RSP_KNOCK;
+	b->state = is_apart(b) ? BACKEND_RSP_LOOK : BACKEND_RSP_KNOCK;
 	return be;
 }

@@ -20,7 +20,7 @@ static const char *no_answer(const struct backend_rsp *b)
 	bool hello = b->state == BACKEND_RSP_HELLO_WAIT;
 
 	if (b->stub.kgdb && hello)
-		return backend_kgdb_absent;
+		return backend_kgdb_absent(b);
 	if (b->garbled)
 		return no_rsp;
 	return hello ? "it does not answer (does it run, and hear nothing then?)" : "it does not answer";
@@ -81,6 +81,8 @@ static const struct {
 	int (*hear)(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now);
 	bool timed; /* .deadline counts */
 } states[BACKEND_RSP_STATES] = {
+	[BACKEND_RSP_LOOK] = { backend_kgdb_say_look, backend_kgdb_hear_knocking, false },
+	[BACKEND_RSP_LOOKING] = { backend_kgdb_say_looking, backend_kgdb_hear_knocking, true },
 	[BACKEND_RSP_KNOCK] = { backend_kgdb_say_knock, backend_kgdb_hear_knocking, false },
 	[BACKEND_RSP_KNOCKING] = { backend_kgdb_say_knocking, backend_kgdb_hear_knocking, true },
 	[BACKEND_RSP_HALT] = { backend_rsp_say_halt, backend_rsp_hear_halting, false },
@@ -256,7 +258,9 @@ static const struct backend_info *rsp_info(const struct backend *be)
 
 static const char *rsp_why(const struct backend *be)
 {
-	return ((const struct backend_rsp *)be)->why;
+	const struct backend_rsp *b = (const struct backend_rsp *)be;
+
+	return b->why ? b->why : link_why(b->wire.link);
 }
 
 static struct guard *rsp_guard(struct backend *be)

@@ -14,6 +14,8 @@
 #include <errno.h>
 
 enum backend_rsp_state {
+	BACKEND_RSP_LOOK, /* KGDB, with its console on another line: does it stand? Asked while it runs, it hears nothing */
+	BACKEND_RSP_LOOKING,
 	BACKEND_RSP_KNOCK, /* KGDB: whether it runs or stands is not known; it is made to stand */
 	BACKEND_RSP_KNOCKING,
 	BACKEND_RSP_HALT, /* the same of a stub that hears nothing but 0x03 while its target runs */
@@ -43,6 +45,7 @@ enum backend_rsp_purpose { BACKEND_RSP_CLIENTS, BACKEND_RSP_READS_PC, BACKEND_RS
 enum {
 	BACKEND_RSP_BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BACKEND_RSP_KNOCK_MS = 1000,       /* a kernel that stands for the first time says nothing */
+	BACKEND_RSP_LOOK_MS = 500,         /* one that stands answers at once */
 	BACKEND_RSP_STRAYS_MAX = 16,       /* packets nobody asked for, in a row */
 	BACKEND_RSP_SIGTRAP = 5,
 };
@@ -75,6 +78,7 @@ struct backend_rsp {
 		const char *to_break; /* typed there, where the line cannot carry a BREAK */
 		size_t boots, heeds;  /* of what a booting kernel says first, of what one says that heeds sysrq */
 		bool warned;          /* of hardware breakpoints */
+		bool answered;        /* the knock */
 		bool probed;          /* since the last break-in: whether it stands, without a word */
 	} kgdb;
 };
@@ -127,6 +131,8 @@ int backend_rsp_say_file_going(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_leave(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_leave_wait(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_gone(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_kgdb_say_look(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_kgdb_say_looking(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_kgdb_say_knocking(struct backend_rsp *b, uint64_t now) MUST_USE;
 
@@ -153,7 +159,7 @@ int backend_rsp_read_pc(struct backend_rsp *b, struct backend_news *news) MUST_U
 int backend_rsp_tell_stop(struct backend_rsp *b, struct backend_news *news) MUST_USE;
 
 /* KGDB's; backend_kgdb.c. Where there is no console nothing is overheard, and nobody stands in silence. */
-extern const char backend_kgdb_absent[];                             /* why it was not met */
+const char *backend_kgdb_absent(const struct backend_rsp *b);        /* why it was not met */
 int backend_kgdb_break(struct backend_rsp *b, uint64_t now) MUST_USE; /* 1: said; 0: not now; -EOPNOTSUPP: there is no way; -errno */
 const char *backend_kgdb_unheard(struct backend_rsp *b);              /* why it had no answer, in words; only with a console */
 bool backend_kgdb_may_stand(const struct backend_rsp *b) MUST_USE;    /* without a word; then it may be asked */

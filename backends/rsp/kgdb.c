@@ -76,7 +76,7 @@ bool kgdb_heeds_sysrq(size_t *at, struct span text)
 	return says("sysrq", at, text);
 }
 
-const char *kgdb_unheard(int mode)
+const char *kgdb_unheard(int mode, bool apart)
 {
 	switch (mode) {
 	case CONSOLE_MODE_MASKED:
@@ -84,7 +84,11 @@ const char *kgdb_unheard(int mode)
 	case CONSOLE_MODE_NO_KEY:
 		return "kdgate: the kernel knows no sysrq g: it is built without CONFIG_KGDB, or kgdboc= is not on its command line\n";
 	default:
-		return "kdgate: the kernel does not answer BREAK and g. Is this line its console, and kgdboc= the same port? Is the speed right? "
-		       "Is sysrq allowed, and the kernel alive? It is still waited for\n";
+		break;
 	}
+	if (apart)
+		return "kdgate: the kernel does not answer BREAK and g. Is the console line its console, and kgdboc= this one? Are the speeds right? "
+		       "Is sysrq allowed, and the kernel alive? It is still waited for\n";
+	return "kdgate: the kernel does not answer BREAK and g. Is this line its console, and kgdboc= the same port? Is the speed right? "
+	       "Is sysrq allowed, and the kernel alive? It is still waited for\n";
 }

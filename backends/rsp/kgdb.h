@@ -24,6 +24,6 @@ bool kgdb_boots(size_t *at, struct span text);
 bool kgdb_heeds_sysrq(size_t *at, struct span text);
 
 /* Why a break-in had no answer, as far as the console has told. For people, with a newline. */
-const char *kgdb_unheard(int mode); /* enum console_mode */
+const char *kgdb_unheard(int mode, bool apart); /* enum console_mode; its console has a line of its own */
 
 #endif

@@ -52,8 +52,13 @@ int wire_close(struct wire *w)
 	w->naks = w->resends = 0;
 	w->resend_at = NEVER;
 	w->packet = true;
-	w->expects = w->acked = false;
+	w->expects = w->acked = w->once = false;
 	return rc;
+}
+
+void wire_once(struct wire *w)
+{
+	w->once = w->expects = true;
 }
 
 void wire_byte(struct wire *w, uint8_t c)
@@ -93,7 +98,7 @@ static int push_left(struct wire *w, uint64_t now)
 {
 	int rc = link_send(w->link, &w->left, now);
 
-	if (!rc && w->packet && !w->no_ack)
+	if (!rc && w->packet && !w->no_ack && !w->once)
 		w->resend_at = now + WIRE_RESEND_MS + w->tx.len * WIRE_BYTE_MS;
 	return rc;
 }
@@ -231,6 +236,12 @@ static int on_noise(struct wire *w, unsigned odd)
 	return ++w->noise > WIRE_NOISE_MAX ? broken(w, "it sends what is no packet") : 0;
 }
 
+/* KGDB refuses a question that it finds waiting when it reports that it has stopped: that was the answer. */
+static bool is_over(const struct wire *w)
+{
+	return w->once && !w->expects;
+}
+
 static int on_event(struct wire *w, enum rsp_event ev, uint64_t now)
 {
 	switch (ev) {
@@ -239,7 +250,7 @@ static int on_event(struct wire *w, enum rsp_event ev, uint64_t now)
 	case RSP_ACK:
 		return on_ack(w);
 	case RSP_NAK:
-		return on_nak(w);
+		return is_over(w) ? 0 : on_nak(w);
 	case RSP_BADSUM:
 		return on_badsum(w);
 	case RSP_NOISE:

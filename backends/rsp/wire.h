@@ -30,6 +30,7 @@ struct wire {
 	bool packet;       /* tx is one: a + is due */
 	bool acks;         /* it has acknowledged something */
 	bool acked;        /* and what is in tx */
+	bool once;         /* it is not sent again, answered or not */
 	bool expects;      /* it was acknowledged, or a break was sent: what comes next is its answer */
 	uint64_t resend_at; /* NEVER: it has not gone, or was acknowledged */
 	unsigned resends;  /* of what is in tx, because no + came */
@@ -50,6 +51,7 @@ void wire_fini(struct wire *w);
  * Only when wire_idle: one packet is out at a time. */
 struct buf *wire_open(struct wire *w);
 int wire_close(struct wire *w) MUST_USE;
+void wire_once(struct wire *w);            /* the packet that was closed may never be heard: it is sent once */
 void wire_byte(struct wire *w, uint8_t c); /* 0x03 */
 void wire_still_due(struct wire *w, uint64_t now); /* the last packet heard is no answer to ours, which may have been lost */
 bool wire_idle(const struct wire *w);      /* everything has gone */

@@ -62,9 +62,10 @@ static void test_other_text(void **state)
 static void test_unheard(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_MASKED), "/proc/sys/kernel/sysrq"));
-	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_NO_KEY), "CONFIG_KGDB"));
-	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_RUNS), "does not answer BREAK"));
+	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_MASKED, false), "/proc/sys/kernel/sysrq"));
+	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_NO_KEY, true), "CONFIG_KGDB"));
+	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_RUNS, false), "kgdboc= the same port?"));
+	assert_non_null(strstr(kgdb_unheard(CONSOLE_MODE_RUNS, true), "Is the console line its console"));
 }
 
 /* What begins like a packet that it knows is taken for that one; k leaves it mute. */
