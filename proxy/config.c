@@ -84,6 +84,13 @@ void config_target_init(struct config_target *t)
 	*t = (struct config_target){ .on_disconnect = ON_DISCONNECT_RUN, .max_clients = CLIENTS_USUAL, .cache = true };
 }
 
+const struct addr *config_line(const struct config_target *t, size_t i)
+{
+	if (i == 0)
+		return &t->addr;
+	return i == 1 && t->has_console_line ? &t->console_line : NULL;
+}
+
 /* One of the words, which a NULL ends; the index goes to *out. */
 static int take_choice(int *out, const char *text, const char *const words[], char *why, size_t why_size)
 {

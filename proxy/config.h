@@ -46,6 +46,8 @@ struct config_target {
 	char name[CONFIG_NAME];
 	enum proto_kind proto;
 	struct addr addr;       /* where the target is: the link and its address */
+	struct addr console_line; /* KGDB: where its console is, if that is another line */
+	bool has_console_line;
 	enum on_disconnect on_disconnect;
 	unsigned max_clients;   /* 1 to 256; 32 */
 	bool cache;             /* what a target that stands has said is told again; true */
@@ -92,6 +94,7 @@ void config_target_init(struct config_target *t);
 
 /* The pieces, also used by the command line. All: 0, or -EINVAL (-ENOENT, -ENOSPC, -ENOMEM) with why, and nothing changed. */
 int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "rsp+tcp:127.0.0.1:1234"; proto and addr */
+int config_console_line_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "serial:/dev/ttyUSB1@115200" */
 int config_addr_text(struct addr *a, const char *text, char *why, size_t why_size) MUST_USE;            /* to listen at: "tcp:[::1]:1234" "unix:/path" "stdio" */
 int config_on_disconnect_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE; /* "run" "stay" */
 int config_max_clients_text(struct config_target *t, const char *text, char *why, size_t why_size) MUST_USE;   /* "32" */
@@ -126,6 +129,9 @@ void config_keys_drop(struct config *c); /* config_fini does */
 /* What holds: as it was said, or what stands for no word. In secure mode: STOP, MUST. */
 enum audit_failure config_audit_failure(const struct config *c);
 enum sandbox_mode config_sandbox(const struct config *c);
+
+/* The lines that a target is reached by, one by one; NULL: no more. */
+const struct addr *config_line(const struct config_target *t, size_t i);
 
 /* A decimal number and nothing else, of at most that; -1: it is none. */
 int config_number(const char *text, int most);

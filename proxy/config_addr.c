@@ -8,6 +8,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define EXPECT_TARGET "expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD, kd+unix:PATH or kdnet:ADDRESS:PORT"
+#define EXPECT_LINE "expected serial:DEVICE@BAUD, rfc2217:HOST:PORT, telnet:HOST:PORT, tcp:HOST:PORT, unix:PATH or udp:HOST:PORT"
 #define EXPECT_LISTEN "expected tcp:ADDRESS:PORT, unix:PATH or stdio"
 
 enum { MODE_LEN = 64, BAUD_LEAST = 50, BAUD_MOST = 12000000 };
@@ -281,6 +282,13 @@ static const struct proto_row *find_proto(const char *name, size_t n)
 	return NULL;
 }
 
+static int check_port(const struct addr *a, char *why, size_t why_size)
+{
+	if (!*a->port || strcmp(a->port, "0"))
+		return 0;
+	return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", a->text);
+}
+
 int config_target_text(struct config_target *t, const char *text, char *why, size_t why_size)
 {
 	size_t n = strcspn(text, "+:");
@@ -301,11 +309,29 @@ int config_target_text(struct config_target *t, const char *text, char *why, siz
 		return rc;
 	if ((addr.kind == ADDR_KDNET) != proto->link)
 		return config_refuse(why, why_size, "%s: kdnet is protocol and link; expected kdnet:ADDRESS:PORT", text);
-	if (*addr.port && !strcmp(addr.port, "0"))
-		return config_refuse(why, why_size, "%s: nothing can be reached at port 0; expected a number from 1 to 65535", text);
+	rc = check_port(&addr, why, why_size);
+	if (rc)
+		return rc;
 	t->proto = proto->kind;
 	t->addr = addr;
 	t->addr.usb.protocol = proto->kind == PROTO_KD ? USB_DEBUG_VENDOR : USB_DEBUG_GNU;
+	return 0;
+}
+
+int config_console_line_text(struct config_target *t, const char *text, char *why, size_t why_size)
+{
+	struct addr addr;
+	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
+
+	if (!rc && find_proto(text, strcspn(text, "+:")))
+		return config_refuse(why, why_size, "%s: a console speaks no protocol; " EXPECT_LINE, text);
+	rc = rc ? rc : take_link(&addr, text, 0, true, why, why_size);
+	rc = rc ? rc : check_port(&addr, why, why_size);
+	if (rc)
+		return rc;
+	t->console_line = addr;
+	t->console_line.usb.protocol = USB_DEBUG_GNU;
+	t->has_console_line = true;
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 #include "proxy/config.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* IPv4 as ::ffff:a.b.c.d. False: it is a name. */
@@ -62,6 +64,36 @@ static bool addrs_meet(const struct addr *a, const struct addr *b)
 	if (a->kind == ADDR_STDIO)
 		return true;
 	return strcmp(a->port, "0") && !strcmp(a->port, b->port) && hosts_meet(a->host, b->host);
+}
+
+/* By whatever names: /dev/serial/by-id/... is a link to /dev/ttyUSB0. */
+static bool same_device(const char *a, const char *b)
+{
+	char x[PATH_MAX], y[PATH_MAX];
+
+	return !strcmp(a, b) || (realpath(a, x) && realpath(b, y) && !strcmp(x, y));
+}
+
+static bool same_usb(const struct usb_place *a, const struct usb_place *b)
+{
+	return a->debug == b->debug && a->vid == b->vid && a->pid == b->pid && !strcmp(a->serial, b->serial) && a->interface == b->interface;
+}
+
+static bool is_over_tcp(const struct addr *a)
+{
+	return a->kind == ADDR_TCP || a->kind == ADDR_TELNET || a->kind == ADDR_RFC2217;
+}
+
+/* One line, as far as the texts of the two tell. */
+static bool same_line(const struct addr *a, const struct addr *b)
+{
+	if (is_over_tcp(a) && is_over_tcp(b))
+		return !strcmp(a->port, b->port) && hosts_meet(a->host, b->host);
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == ADDR_SERIAL || a->kind == ADDR_UNIX)
+		return same_device(a->path, b->path);
+	return a->kind == ADDR_USB ? same_usb(&a->usb, &b->usb) : !strcmp(a->port, b->port) && hosts_meet(a->host, b->host);
 }
 
 /* Everybody: any, 0.0.0.0/0, ::/0. */
@@ -125,7 +157,7 @@ int config_check_listener(const struct config *c, size_t target, size_t listener
 	const struct config_listener *l = &t->listeners[listener];
 	int rc;
 
-	if (addrs_meet(&l->addr, &t->addr))
+	if (addrs_meet(&l->addr, &t->addr) || (t->has_console_line && addrs_meet(&l->addr, &t->console_line)))
 		return config_refuse(why, why_size, "%s is where the target itself is; expected another address to listen at, such as %s", l->addr.text,
 				     l->addr.kind == ADDR_TCP ? "tcp:127.0.0.1:2345" : "unix:/run/kdgate/gate.sock");
 	if (l->addr.kind == ADDR_STDIO && !strcmp(c->audit, "-"))
@@ -201,6 +233,19 @@ static int check_console(const struct config_target *t, char *why, size_t why_si
 	return 0;
 }
 
+static int check_line(const struct config_target *t, char *why, size_t why_size)
+{
+	if (!t->has_console_line)
+		return 0;
+	if (t->proto != PROTO_KGDB)
+		return config_refuse(why, why_size, "target %s has no console on a line of its own; expected --console-line, or console_line = ..., "
+				     "with a target kgdb+LINK:ADDRESS alone", t->name);
+	if (same_line(&t->addr, &t->console_line))
+		return config_refuse(why, why_size, "target %s: its console line %s is the debugger's line; expected another one, or no word about it: "
+				     "kdgate takes console and debugger apart that share a line", t->name, t->console_line.text);
+	return 0;
+}
+
 static int check_key(const struct config_target *t, char *why, size_t why_size)
 {
 	if (!*t->key_file || t->addr.kind == ADDR_KDNET || t->addr.kind == ADDR_REPLAY)
@@ -229,6 +274,7 @@ int config_check(const struct config *c, char *why, size_t why_size)
 		if (!c->targets[t].listeners_n)
 			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
 		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
+		rc = rc ? rc : check_line(&c->targets[t], why, why_size);
 		rc = rc ? rc : check_key(&c->targets[t], why, why_size);
 		rc = rc ? rc : check_confirmed(&c->targets[t], why, why_size);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)

@@ -151,7 +151,7 @@ static int take_key(struct reading *r, const struct key *k, config_setting_t *s)
 static int check_known(struct reading *r, const config_setting_t *in, const config_setting_t *s, const struct key *keys)
 {
 	static const char *const later[] = { "control" };
-	char known[128] = "";
+	char known[160] = "";
 	size_t at = 0;
 
 	for (size_t i = 0; i < COUNT(later); i++)
@@ -362,6 +362,13 @@ static int text_break_in(struct reading *r, const char *text)
 	return config_break_in_text(r->target, text, WHAT(r));
 }
 
+static int text_console_line(struct reading *r, const char *text)
+{
+	int rc = config_console_line_text(r->target, text, WHAT(r));
+
+	return rc ? rc : check_absolute(r, &r->target->console_line);
+}
+
 static int text_key_file(struct reading *r, const char *text)
 {
 	return config_key_file_text(r->target, text, WHAT(r));
@@ -373,6 +380,7 @@ static const struct key target_keys[] = {
 	{ "max_clients", NUMBER, .text = text_max_clients },
 	{ "cache", YES_NO, .text = text_cache },
 	{ "unconfirmed", YES_NO, .text = text_unconfirmed },
+	{ "console_line", TEXT, .text = text_console_line },
 	{ "break_in", TEXT, .text = text_break_in },
 	{ "key_file", TEXT, .text = text_key_file },
 	{ "console_log", TEXT, .text = text_console_log },

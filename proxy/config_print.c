@@ -87,6 +87,8 @@ static void print_target(const struct config *c, const struct config_target *t, 
 {
 	fprintf(to, "\ntarget %s\n", t->name);
 	fprintf(to, t->addr.kind == ADDR_KDNET ? "  dials %s\n" : "  is at %s\n", t->addr.text);
+	if (t->has_console_line)
+		fprintf(to, "  has its console on a line of its own, %s\n", t->console_line.text);
 	if (t->addr.kind == ADDR_KDNET)
 		fprintf(to, "  has its key from %s\n", *t->key_file ? t->key_file : "credential:kdnet-key");
 	fprintf(to, "  takes at most %u client%s; when whoever controls it vanishes, it %s\n", t->max_clients, t->max_clients == 1 ? "" : "s",

@@ -93,27 +93,54 @@ bool dial_is_unnoticed(const struct config_target *t)
 	return t->proto == PROTO_RSP && t->addr.kind == ADDR_USB;
 }
 
-int dial_line(struct link **stack, struct link **console, const struct config_target *t)
+/* Takes the line, if it is 0. */
+static int dial_beside(struct link **console, struct link *line, const struct config_target *t)
+{
+	struct link *other;
+	int rc = dial_addr(&other, &t->console_line);
+
+	if (rc < 0)
+		return rc;
+	*console = link_console_apart_new(line, other);
+	if (*console)
+		return 0;
+	link_destroy_stack(other);
+	return -ENOMEM;
+}
+
+/* The same. */
+static int join_console(struct link **console, struct link *line, const struct config_target *t)
+{
+	if (t->has_console_line)
+		return dial_beside(console, line, t);
+	*console = link_console_new(line);
+	return *console ? 0 : -ENOMEM;
+}
+
+int dial_line(struct link **stack, struct link **console, const struct config_target *t, const struct addr **at)
 {
 	struct link *line;
 	int rc = dial_target(&line, t);
 
 	*console = NULL;
+	*at = &t->addr;
 	if (rc < 0)
 		return rc;
+	if (t->proto == PROTO_KGDB) {
+		rc = join_console(console, line, t);
+		*at = t->has_console_line ? &t->console_line : *at;
+	}
+	if (rc < 0) {
+		link_destroy_stack(line);
+		return rc;
+	}
+	*stack = *console ? *console : line;
 	if (dial_is_slow(t))
-		link_prompt(line);
-	*stack = line;
-	if (t->proto != PROTO_KGDB)
-		return 0;
-	*stack = *console = link_console_new(line);
-	if (*stack)
-		return 0;
-	link_destroy_stack(line);
-	return -ENOMEM;
+		link_prompt(*stack);
+	return 0;
 }
 
-const char *dial_words(const struct config_target *t, int rc)
+const char *dial_words(const struct addr *at, int rc)
 {
 	static const struct {
 		enum addr_kind kind;
@@ -141,7 +168,7 @@ const char *dial_words(const struct config_target *t, int rc)
 	};
 
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-		if (lines[i].kind == t->addr.kind && lines[i].rc == rc)
+		if (lines[i].kind == at->kind && lines[i].rc == rc)
 			return lines[i].words;
 	return NULL;
 }

@@ -6,9 +6,9 @@
 
 struct backend;
 
-/* The line; *console is the layer that takes a kernel's console off it, or NULL. What is put upon the stack sees the debugger's
- * half alone. 0; -errno: not now. */
-int dial_line(struct link **stack, struct link **console, const struct config_target *t) MUST_USE;
+/* The line, or both; *console is the layer that has a kernel's console, or NULL. What is put upon the stack sees the debugger's
+ * half alone. 0; -errno: not now, and *at is where. */
+int dial_line(struct link **stack, struct link **console, const struct config_target *t, const struct addr **at) MUST_USE;
 
 /* A serial line, wherever its near end is: what goes over it does so byte by byte. */
 bool dial_is_slow(const struct config_target *t);
@@ -17,7 +17,7 @@ bool dial_is_slow(const struct config_target *t);
 bool dial_is_unnoticed(const struct config_target *t);
 
 /* What a failure of that means, where errno's own words do not tell what to do; NULL: they do. */
-const char *dial_words(const struct config_target *t, int rc);
+const char *dial_words(const struct addr *at, int rc);
 
 /* A backend of the target's protocol, which takes the stack. NULL: no memory. */
 struct backend *dial_backend(struct link *stack, struct link *console, const struct config_target *t);

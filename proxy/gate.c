@@ -31,13 +31,24 @@ static struct link *watched(struct gate *g, struct link *lk, enum recording_side
 	return top ? traced(top, g->config->trace) : NULL;
 }
 
+static const char *words_of(const struct addr *at, int rc)
+{
+	const char *words = dial_words(at, rc);
+
+	return words ? words : strerror(-rc);
+}
+
 /* The way to a target. */
 static int dial(void *arg, struct backend **be)
 {
-	const struct gate_target *gt = arg;
+	struct gate_target *gt = arg;
+	const struct addr *at;
 	struct link *lk, *top, *console;
-	int rc = dial_line(&lk, &console, gt->config);
+	int rc = dial_line(&lk, &console, gt->config, &at);
 
+	*gt->dial_words = 0;
+	if (rc < 0 && at == &gt->config->console_line)
+		snprintf(gt->dial_words, sizeof gt->dial_words, "the console's line %s: %s", at->text, words_of(at, rc));
 	if (rc < 0)
 		return rc;
 	top = watched(gt->gate, lk, RECORDING_TARGET, ++gt->gate->calls);
@@ -50,7 +61,9 @@ static int dial(void *arg, struct backend **be)
 
 static const char *words_of_dial(const void *arg, int rc)
 {
-	return dial_words(((const struct gate_target *)arg)->config, rc);
+	const struct gate_target *gt = arg;
+
+	return *gt->dial_words ? gt->dial_words : dial_words(&gt->config->addr, rc);
 }
 
 static void target_setup(struct gate *g, struct gate_target *gt)
@@ -58,6 +71,7 @@ static void target_setup(struct gate *g, struct gate_target *gt)
 	target_init(gt->t, &(struct target_setup){
 		.name = gt->config->name,
 		.address = gt->config->addr.text,
+		.console_line = gt->config->has_console_line ? gt->config->console_line.text : NULL,
 		.dial = dial,
 		.words = words_of_dial,
 		.arg = gt,

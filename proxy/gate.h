@@ -16,7 +16,8 @@ struct gate_target {
 	struct gate *gate;
 	struct target *t;                    /* owned */
 	const struct config_target *config;
-	struct console console;              /* of a kernel that shares its wire */
+	struct console console;              /* of a kernel that has one, on its wire or beside it */
+	char dial_words[CONFIG_WHY];         /* why the console's line cannot be had; "": it is another line's fault */
 	struct listener listeners[CONFIG_LISTENERS]; /* those of standard input are not opened */
 };
 

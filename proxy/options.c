@@ -102,6 +102,11 @@ static int take_break_in(struct parse *p, const char *arg)
 	return config_break_in_text(p->target, arg, p->what, sizeof p->what);
 }
 
+static int take_console_line(struct parse *p, const char *arg)
+{
+	return config_console_line_text(p->target, arg, p->what, sizeof p->what);
+}
+
 static int take_key_file(struct parse *p, const char *arg)
 {
 	return config_key_file_text(p->target, arg, p->what, sizeof p->what);
@@ -247,6 +252,7 @@ static const struct option_row rows[] = {
 	{ "console", 0, true, RUN, take_console },
 	{ "console-log", 0, true, RUN, take_console_log },
 	{ "console-to-debugger", 0, false, RUN, take_console_to_debugger },
+	{ "console-line", 0, true, RUN, take_console_line },
 	{ "break-in", 0, true, RUN, take_break_in },
 	{ "policy", 0, true, RUN | EXPLAIN, take_policy },
 	{ "allow", 0, true, RUN, take_allow },

@@ -79,7 +79,8 @@ struct sandbox_needs sandbox_needs_of(const struct config *c)
 	struct sandbox_needs n = { .audit = *c->audit && strcmp(c->audit, "-") != 0 ? c->audit : NULL };
 
 	for (size_t i = 0; i < c->targets_n; i++) {
-		need_target(&n, &c->targets[i].addr);
+		for (size_t k = 0; config_line(&c->targets[i], k); k++)
+			need_target(&n, config_line(&c->targets[i], k));
 		for (size_t k = 0; k < c->targets[i].listeners_n; k++)
 			need_listener(&n, &c->targets[i].listeners[k]);
 	}
@@ -170,10 +171,13 @@ static int calls(const struct way *w, struct sandbox *s)
 /* Root is not let into other users' sockets any more, and the target's may be one. */
 static void warn_of_targets(const struct config *c)
 {
-	for (size_t i = 0; i < c->targets_n; i++)
-		if (c->targets[i].addr.kind == ADDR_UNIX && access(c->targets[i].addr.path, W_OK) < 0 && errno == EACCES)
-			log_line(LOG_LEVEL_WARNING, "%s: %s: it belongs to another user, and without capabilities root may not use it "
-				 "(run kdgate as that user, or say sandbox = \"off\")", c->targets[i].name, c->targets[i].addr.path);
+	const struct addr *a;
+
+	for (const struct config_target *t = c->targets; t < c->targets + c->targets_n; t++)
+		for (size_t k = 0; (a = config_line(t, k)) != NULL; k++)
+			if (a->kind == ADDR_UNIX && access(a->path, W_OK) < 0 && errno == EACCES)
+				log_line(LOG_LEVEL_WARNING, "%s: %s: it belongs to another user, and without capabilities root may not use it "
+					 "(run kdgate as that user, or say sandbox = \"off\")", t->name, a->path);
 }
 
 static int go(const struct way *w, bool must, struct sandbox *s, char *why, size_t why_size)

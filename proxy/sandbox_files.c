@@ -116,10 +116,12 @@ static bool is_over_tcp(enum addr_kind kind)
 static int allow_ports(int ruleset, const struct config *c, const struct sandbox_needs *n)
 {
 	int rc = n->names ? allow_port(ruleset, DNS_PORT) : 0;
+	const struct addr *a;
 
-	for (size_t i = 0; !rc && i < c->targets_n; i++)
-		if (is_over_tcp(c->targets[i].addr.kind))
-			rc = allow_port(ruleset, strtoul(c->targets[i].addr.port, NULL, 10));
+	for (size_t i = 0; i < c->targets_n; i++)
+		for (size_t k = 0; !rc && (a = config_line(&c->targets[i], k)) != NULL; k++)
+			if (is_over_tcp(a->kind))
+				rc = allow_port(ruleset, strtoul(a->port, NULL, 10));
 	return rc;
 }
 
@@ -240,14 +242,14 @@ static const char *place_of_line(const char *path, char *device)
 	return here ? device : NULL;
 }
 
-static int allow_line(int ruleset, const struct config_target *t, uint64_t rights)
+static int allow_line(int ruleset, const char *target, const char *path, uint64_t rights)
 {
 	char device[PATH_MAX];
-	const char *place = place_of_line(t->addr.path, device);
+	const char *place = place_of_line(path, device);
 
 	if (!place || (geteuid() == 0 && place == device && is_on_usb(device)))
 		log_line(LOG_LEVEL_WARNING, "%s: %s: as root, kdgate will not find it again after it is plugged in anew "
-			 "(run kdgate as a user in the device's group, or say sandbox = \"off\")", t->name, t->addr.path);
+			 "(run kdgate as a user in the device's group, or say sandbox = \"off\")", target, path);
 	return place ? allow_path(ruleset, place, rights) : 0;
 }
 
@@ -256,10 +258,12 @@ static int allow_lines(int ruleset, int abi, const struct config *c)
 {
 	uint64_t rights = (FILE_READ | FILE_WRITE | FILE_IOCTL) & all_of(abi).files;
 	int rc = allow_path(ruleset, "/run/lock", FILE_READ);
+	const struct addr *a;
 
-	for (size_t i = 0; !rc && i < c->targets_n; i++)
-		if (c->targets[i].addr.kind == ADDR_SERIAL)
-			rc = allow_line(ruleset, &c->targets[i], rights);
+	for (size_t i = 0; i < c->targets_n; i++)
+		for (size_t k = 0; !rc && (a = config_line(&c->targets[i], k)) != NULL; k++)
+			if (a->kind == ADDR_SERIAL)
+				rc = allow_line(ruleset, c->targets[i].name, a->path, rights);
 	return rc;
 }
 

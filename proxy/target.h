@@ -36,6 +36,7 @@ enum target_lift_phase { LIFT_NONE, LIFT_PC, LIFT_OUT, LIFT_STEP, LIFT_BACK, LIF
 struct target_setup {
 	const char *name;                        /* borrowed, as are the rest */
 	const char *address;                     /* for people */
+	const char *console_line;                /* the same, of its console's line; NULL: it has none of its own */
 	int (*dial)(void *arg, struct backend **be); /* 0, or -errno: not now */
 	const char *(*words)(const void *arg, int rc); /* what such a failure of dial means, for people; NULL: what errno says */
 	void *arg;

@@ -15,8 +15,10 @@ static const char *plural(unsigned long n)
 
 static void put_target(const struct target *t, struct buf *out)
 {
-	monitor_put(out, "target %s, at %s%s%s", t->setup.name, t->setup.address, t->be ? "; spoken to by backend " : "",
-	            t->be ? t->be->ops->name : "");
+	const char *line = t->setup.console_line;
+
+	monitor_put(out, "target %s, at %s%s%s%s%s", t->setup.name, t->setup.address, line ? ", its console at " : "", line ? line : "",
+	            t->be ? "; spoken to by backend " : "", t->be ? t->be->ops->name : "");
 }
 
 /* What is known of the last stop, or of why there is no target. */

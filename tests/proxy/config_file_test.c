@@ -159,7 +159,7 @@ static const struct {
 	{ "target: { t: {\n connect = \"local+serial:/dev/x\" " LISTEN("stdio"),
 	  "f:2: local+serial:/dev/x: this version does not have the protocol local yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD, kd+unix:PATH or kdnet:ADDRESS:PORT" },
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
-	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, cache, unconfirmed, break_in, key_file, console_log, console_to_debugger, listen, console" },
+	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, cache, unconfirmed, console_line, break_in, key_file, console_log, console_to_debugger, listen, console" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },
 	{ T "max_clients = \"lots\"\n" LISTEN("stdio"), "f:3: max_clients is of another kind; expected max_clients = NUMBER" },
 	{ T "cache = \"no\"\n" LISTEN("stdio"), "f:3: cache is of another kind; expected cache = true or false" },
