@@ -50,6 +50,7 @@ class Kgdb(kernel.Kernel):
     .serial          the debugger's line: a path (Unix socket or pseudo-terminal), or "127.0.0.1:port"
     .telnet_port     the port, with link="telnet" or "tcp"
     .console_serial  the console's line; the same one with one_line
+    .console_port    its port, with two lines and console_link="telnet" or "tcp"; else it is at a Unix socket
     .console         what the console's line carried from the guest so far, a file; .wire the debugger's line
     wait=True        kgdbwait: boot() is done when the kernel waits for its debugger. Its text stays writable, so that breakpoints
                      set then can be removed later (rodata=off); rodata=True: it is protected, as everywhere else
@@ -57,20 +58,21 @@ class Kgdb(kernel.Kernel):
     quiet=True       no heartbeat on the console: the line is silent while the kernel runs
     """
 
-    def __init__(self, one_line=True, wait=False, link="unix", kdb=False, quiet=False, rodata=None, cpus=2, extra=""):
+    def __init__(self, one_line=True, wait=False, link="unix", console_link="unix", kdb=False, quiet=False, rodata=None, cpus=2, extra=""):
         super().__init__(cpus=cpus, extra=extra)
         self.one_line, self.waits, self.link, self.quiet = one_line, wait, link, quiet
+        self.side_link = "unix" if one_line else console_link
         self.rodata = not wait if rodata is None else rodata
         self.folder = kgdb_build.folder() / ("kdb" if kdb else "")
         self.vmlinux = self.folder / "vmlinux"
         self.wire = self.console if one_line else self.line
         self.side = self.line if one_line else self.console
-        self.serial = self.console_serial = self.telnet_port = None
+        self.serial = self.console_serial = self.telnet_port = self.console_port = None
 
     def lines(self):
-        """Chardev and log of ttyS0 and ttyS1. The tests' own shell is on a Unix socket always."""
+        """Chardev and log of ttyS0 and ttyS1. With one line the tests' own shell is on a Unix socket."""
         debugger = ("kgdb", self.link, self.wire)
-        other = ("side", "unix", self.side)
+        other = ("side", self.side_link, self.side)
         return (debugger, other) if self.one_line else (other, debugger)
 
     def cmdline(self):
@@ -93,19 +95,24 @@ class Kgdb(kernel.Kernel):
         self.line.write_bytes(b"")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir / "qemu.err", "wb"))
         self.wait_for(self.listens, "QEMU", 20)
-        self.serial = self.address()
-        self.console_serial = self.serial if self.one_line else str(self.dir / "side.sock")
+        self.serial = self.address("kgdb", self.link)
+        self.telnet_port = self.port_of(self.serial)
+        self.console_serial = self.serial if self.one_line else self.address("side", self.side_link)
+        self.console_port = None if self.one_line else self.port_of(self.console_serial)
         return self
 
-    def address(self):
-        """Where QEMU put the debugger's line."""
-        name = next(c["filename"] for c in self.qmp("query-chardev") if c["label"] == "kgdb")
-        if self.link == "unix":
-            return str(self.dir / "kgdb.sock")
-        if self.link == "pty":
+    def address(self, label, link):
+        """Where QEMU put a line."""
+        name = next(c["filename"] for c in self.qmp("query-chardev") if c["label"] == label)
+        if link == "unix":
+            return str(self.dir / f"{label}.sock")
+        if link == "pty":
             return name.removeprefix("pty:")
-        self.telnet_port = int(re.search(r"127\.0\.0\.1:(\d+)", name)[1])
-        return f"127.0.0.1:{self.telnet_port}"
+        return re.search(r"127\.0\.0\.1:\d+", name)[0]
+
+    @staticmethod
+    def port_of(place):
+        return None if place.startswith("/") else int(place.rpartition(":")[2])
 
     def boot(self):
         self.start()
