@@ -3,6 +3,12 @@
 #include "filters/guard_doc.h"
 #include "tests/backends/kd_drive.h"
 
+static void given_up(uint64_t ms, int error, const char *why)
+{
+	assert_int_equal(within(ms), error);
+	has(be->ops->why(be), why);
+}
+
 /* ---- met ---- */
 
 static void meets_one_that_runs(void **state)
@@ -54,8 +60,7 @@ static void silence(void **state)
 	(void)state;
 	peer.silent = true;
 	assert_int_equal(within(5000), BACKEND_NONE);
-	assert_int_equal(within(20000), -EPROTO);
-	has(be->ops->why(be), "nothing that is KD came");
+	given_up(20000, -EPROTO, "nothing that is KD came");
 }
 
 static void deaf(void **state)
@@ -63,8 +68,7 @@ static void deaf(void **state)
 	(void)state;
 	peer.deaf = true;
 	kd_peer_print(&peer, "hello\n");
-	assert_int_equal(within(20000), -EPROTO);
-	has(be->ops->why(be), "does not stop");
+	given_up(20000, -EPROTO, "does not stop");
 	assert_string_equal(printed(), "hello\n");
 }
 
@@ -72,24 +76,21 @@ static void no_version(void **state)
 {
 	(void)state;
 	peer.refuse = 0x3146;
-	assert_int_equal(within(10000), -EPROTO);
-	has(be->ops->why(be), "does not tell its version");
+	given_up(10000, -EPROTO, "does not tell its version");
 }
 
 static void no_answer_to_version(void **state)
 {
 	(void)state;
 	peer.mute = true;
-	assert_int_equal(within(60000), -ETIMEDOUT);
-	has(be->ops->why(be), "does not answer any more");
+	given_up(60000, -ETIMEDOUT, "does not answer any more");
 }
 
 static void an_unknown_machine(void **state)
 {
 	(void)state;
 	peer.machine = 0x200;
-	assert_int_equal(within(10000), -EPROTO);
-	has(be->ops->why(be), "processor is one that kdgate does not know");
+	given_up(10000, -EPROTO, "processor is one that kdgate does not know");
 }
 
 static void busy_until_met(void **state)
@@ -915,8 +916,7 @@ static void no_answer_comes(void **state)
 	meets();
 	peer.mute = true;
 	assert_int_equal(submit("mfffff80000000800,4"), 0);
-	assert_int_equal(within(60000), -ETIMEDOUT);
-	has(be->ops->why(be), "does not answer any more");
+	given_up(60000, -ETIMEDOUT, "does not answer any more");
 }
 
 /* What may have been done is not asked for twice. */
@@ -938,8 +938,7 @@ static void a_request_is_asked_for_again_and_again(void **state)
 {
 	(void)state;
 	peer.fussy = true;
-	assert_int_equal(within(10000), -EPROTO);
-	has(be->ops->why(be), "again and again");
+	given_up(10000, -EPROTO, "again and again");
 	assert_string_equal(asked(), "^");
 }
 
@@ -1048,8 +1047,7 @@ static void it_boots_while_it_stands(void **state)
 	peer.kern_base = PEER_BASE + 0x10000;
 	kd_peer_print(&peer, "KDTARGET: Refreshing KD connection\n");
 	kd_peer_load(&peer, "ntoskrnl.exe", PEER_BASE + 0x10000, false);
-	assert_int_equal(within(1000), -EPROTO);
-	has(be->ops->why(be), "began anew");
+	given_up(1000, -EPROTO, "began anew");
 }
 
 /* Not so if it says the same again. */

@@ -59,6 +59,12 @@ static void placed(unsigned effects, uint64_t addr, uint64_t len)
 	cmd.len = len;
 }
 
+static void read_is(enum verdict verdict, int rule, uint64_t addr, uint64_t len)
+{
+	placed(RSP_EFF_MEM_READ, addr, len);
+	expect(verdict, RSP_EFF_MEM_READ, rule);
+}
+
 static void monitor(const void *text, size_t len)
 {
 	plain(RSP_EFF_MONITOR);
@@ -232,21 +238,14 @@ static void ranges_at_the_ends_of_memory(void **state)
 {
 	(void)state;
 	rules("allow mem.read range 0x0-0xffffffffffffffff");
-	placed(RSP_EFF_MEM_READ, 0, TOP);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, TOP, 0);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, TOP, 2);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 0);
+	read_is(VERDICT_ALLOW, 1, 0, TOP);
+	read_is(VERDICT_ALLOW, 1, TOP, 0);
+	read_is(VERDICT_DENY, 0, TOP, 2);
 	rules("deny mem.read range 0xffffffffffffffff-0xffffffffffffffff 0x0-0x0\nallow mem.read");
-	placed(RSP_EFF_MEM_READ, 0, 0);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, 1, TOP - 1);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 2);
-	placed(RSP_EFF_MEM_READ, 1, TOP);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, TOP, 1);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 1);
+	read_is(VERDICT_DENY, 1, 0, 0);
+	read_is(VERDICT_ALLOW, 2, 1, TOP - 1);
+	read_is(VERDICT_DENY, 1, 1, TOP);
+	read_is(VERDICT_DENY, 1, TOP, 1);
 }
 
 /* Two ranges side by side are two: an access over both is inside neither. Any of several is enough to deny. */
@@ -254,21 +253,14 @@ static void ranges_are_not_joined(void **state)
 {
 	(void)state;
 	rules("allow mem.read range 0x1000-0x1fff 0x2000-0x2fff\nallow mem.read range 0x3000-0x3fff");
-	placed(RSP_EFF_MEM_READ, 0x1ff8, 8);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, 0x2000, 0x1000);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, 0x1fff, 2);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 0);
-	placed(RSP_EFF_MEM_READ, 0x2fff, 2);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 0);
-	placed(RSP_EFF_MEM_READ, 0x3000, 2);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 2);
+	read_is(VERDICT_ALLOW, 1, 0x1ff8, 8);
+	read_is(VERDICT_ALLOW, 1, 0x2000, 0x1000);
+	read_is(VERDICT_DENY, 0, 0x1fff, 2);
+	read_is(VERDICT_DENY, 0, 0x2fff, 2);
+	read_is(VERDICT_ALLOW, 2, 0x3000, 2);
 	rules("deny mem.read range 0x1000-0x1000 0x3000-0x3000 0x2000-0x2000\nallow mem.read");
-	placed(RSP_EFF_MEM_READ, 0x1f00, 0x200);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, 0x2001, 0xfff);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 2);
+	read_is(VERDICT_DENY, 1, 0x1f00, 0x200);
+	read_is(VERDICT_ALLOW, 2, 0x2001, 0xfff);
 }
 
 /* A read runs into an exception that stands before or behind what allows it. */
@@ -276,15 +268,11 @@ static void order_of_ranges(void **state)
 {
 	(void)state;
 	rules("allow mem.read range 0x1800-0x18ff\ndeny mem.read range 0x1000-0x1fff\nallow mem.read");
-	placed(RSP_EFF_MEM_READ, 0x1800, 0x100);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 1);
-	placed(RSP_EFF_MEM_READ, 0x1800, 0x101);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 2);
-	placed(RSP_EFF_MEM_READ, 0x2000, 1);
-	expect(VERDICT_ALLOW, RSP_EFF_MEM_READ, 3);
+	read_is(VERDICT_ALLOW, 1, 0x1800, 0x100);
+	read_is(VERDICT_DENY, 2, 0x1800, 0x101);
+	read_is(VERDICT_ALLOW, 3, 0x2000, 1);
 	rules("deny mem.read range 0x1000-0x1fff\nallow mem.read range 0x1800-0x18ff\nallow mem.read");
-	placed(RSP_EFF_MEM_READ, 0x1800, 1);
-	expect(VERDICT_DENY, RSP_EFF_MEM_READ, 1);
+	read_is(VERDICT_DENY, 1, 0x1800, 1);
 }
 
 /* One that reads or writes, nobody knows where, touches every denied range; any other is no matter of ranges. */

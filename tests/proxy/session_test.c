@@ -453,6 +453,22 @@ static void an_observers_resume_is_a_question(void **state)
 	assert_int_equal(s.denied, 2);
 }
 
+/* What no built-in policy allows, too. */
+static void may_do_all(struct policy *all)
+{
+	char why[256];
+
+	assert_int_equal(policy_init(all, "all"), 0);
+	assert_int_equal(policy_add(all, "allow all", why, sizeof why), 0);
+	s.who.policy = all;
+}
+
+static void may_as_before(struct policy *all)
+{
+	s.who.policy = policy_builtin("full");
+	policy_fini(all);
+}
+
 /* Refused in each command's own form, and counted; none of it waits for the target. */
 static void secure_mode(void **state)
 {
@@ -475,12 +491,9 @@ static void secure_mode(void **state)
 		{ "vSecret;1", " " },
 	};
 	struct policy all;
-	char why[256];
 
 	(void)state;
-	assert_int_equal(policy_init(&all, "all"), 0);
-	assert_int_equal(policy_add(&all, "allow all", why, sizeof why), 0);
-	s.who.policy = &all;
+	may_do_all(&all);
 	s.dialect.error_text = true;
 	says("QStartNoAckMode", SESSION_IDLE, "+ OK");
 	s.dialect.lldb = false;
@@ -496,28 +509,23 @@ static void secure_mode(void **state)
 	says("vFile:unlink:2f", SESSION_QUEUED, " OK");
 	session_ok(&s);
 	says("vRun;2f62696e", SESSION_QUEUED, " OK");
-	s.who.policy = policy_builtin("full");
-	policy_fini(&all);
+	may_as_before(&all);
 }
 
 /* gdb takes an empty answer for leave to open the path at home. */
 static void a_stub_without_files(void **state)
 {
 	struct policy all;
-	char why[256];
 
 	(void)state;
-	assert_int_equal(policy_init(&all, "all"), 0);
-	assert_int_equal(policy_add(&all, "allow all", why, sizeof why), 0);
-	s.who.policy = &all;
+	may_do_all(&all);
 	says("vFile:open:2f,0,0", SESSION_QUEUED, "+");
 	session_unsupported(&s);
 	says("vFile:setfs:0", SESSION_QUEUED, " F-1,1+");
 	session_unsupported(&s);
 	settle();
 	assert_string_equal(heard(), " ");
-	s.who.policy = policy_builtin("full");
-	policy_fini(&all);
+	may_as_before(&all);
 }
 
 static char observe[] = "observe";
