@@ -3,8 +3,6 @@
  * The target is told of the difference when it is to run. A new one goes in at once, for the client to hear if it cannot. */
 #include "backends/backend_kd_parts.h"
 
-#include <string.h>
-
 enum { REFUSED = 1 };
 
 static enum kd_machine machine(const struct backend_kd *b)
@@ -50,18 +48,13 @@ int backend_kd_sweep(struct backend_kd *b)
 /* Said aloud too: gdb says nothing of a breakpoint in a library that it could not set. */
 static int refuse_site(struct backend_kd *b, struct backend_news *news, int rc)
 {
-	static const struct {
-		int rc;
-		const char *words;
-	} lines[] = {
+	static const struct backend_kd_words lines[] = {
 		{ -ENOSPC, "the target has room for 32 breakpoints, and they are in use; use hbreak" },
 		{ -EIO, "the target refused the breakpoint (its table of 32 is full, or another debugger's is there)" },
+		{ -EFAULT, "there is no memory at that address (paged out, or not mapped)" },
 	};
-	const char *words = "there is no memory at that address (paged out, or not mapped)";
+	const char *words = backend_kd_words(lines, sizeof lines / sizeof *lines, rc);
 
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-		if (lines[i].rc == rc)
-			words = lines[i].words;
 	backend_kd_print(b, "kdgate: no breakpoint is set at 0x%llx: %s\n", (unsigned long long)b->task.cmd.addr, words);
 	return backend_kd_say_error(b, news, REFUSED, words);
 }
@@ -258,47 +251,59 @@ static void planted(struct backend_kd *b, struct kd_site *site)
 
 static int put_all_in(struct backend_kd *b)
 {
-	for (; b->breaks.site < KD_SITES; b->breaks.site++) {
-		struct kd_site *site = &b->breaks.sites.site[b->breaks.site];
+	struct backend_kd_flush *f = &b->breaks.flush;
+
+	for (; f->site < KD_SITES; f->site++) {
+		struct kd_site *site = &b->breaks.sites.site[f->site];
 
 		if (!site->used || site->handle)
 			continue;
-		b->breaks.planting = !b->breaks.planting;
-		if (b->breaks.planting)
+		f->planting = !f->planting;
+		if (f->planting)
 			return plant(b, site);
 		planted(b, site);
 	}
 	return 1;
 }
 
+/* Once a processor. */
+static void edit(struct backend_kd *b, unsigned cpu)
+{
+	unsigned failed;
+
+	if (b->breaks.flush.edited != cpu)
+		return;
+	b->breaks.flush.edited++;
+	b->req.answered = false;
+	failed = kd_slots_edit(&b->breaks.slots, &b->cpus[cpu].regs);
+	for (unsigned i = 0; i < failed; i++)
+		backend_kd_print(b, "kdgate: a hardware breakpoint could not be set in a processor's debug registers\n");
+}
+
 /* 1: that processor has them, or does not take them; 0. */
 static int flush_processor(struct backend_kd *b, unsigned cpu)
 {
-	struct kd_regs *r = &b->cpus[cpu].regs;
 	int rc = backend_kd_need(b, cpu, KD_NEEDS_SPECIAL);
 
 	if (rc <= 0)
 		return rc;
-	if (b->breaks.edited == cpu) {
-		b->breaks.edited++;
-		b->req.answered = false;
-		for (unsigned failed = kd_slots_edit(&b->breaks.slots, r); failed; failed--)
-			backend_kd_print(b, "kdgate: a hardware breakpoint could not be set in a processor's debug registers\n");
-	}
+	edit(b, cpu);
 	rc = backend_kd_put_back(b, cpu);
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || !r->special_n)
+	if (rc < 0 || !b->cpus[cpu].regs.special_n)
 		backend_kd_print(b, "kdgate: processor %u did not take the hardware breakpoints\n", cpu);
 	return 1;
 }
 
 static int flush_hardware(struct backend_kd *b)
 {
+	struct backend_kd_flush *f = &b->breaks.flush;
+
 	if (!kd_slots_differ(&b->breaks.slots))
 		return 1;
-	for (; b->breaks.cpu < b->processors; b->breaks.cpu++) {
-		int rc = flush_processor(b, b->breaks.cpu);
+	for (; f->cpu < b->processors; f->cpu++) {
+		int rc = flush_processor(b, f->cpu);
 
 		if (rc <= 0)
 			return rc;

@@ -64,7 +64,7 @@ static int ask_msr(struct backend_kd *b, struct backend_kd_cpu *c, struct kd_cpu
 int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources)
 {
 	const struct kd_layout *l = kd_layout(b->version.machine);
-	struct kd_cpu at = { b->version.machine, (uint16_t)cpu };
+	struct kd_cpu at = backend_kd_cpu(b, cpu);
 	struct backend_kd_cpu *c = &b->cpus[cpu];
 	unsigned due = sources & ~c->tried & (KD_NEEDS_CONTEXT | KD_NEEDS_SPECIAL);
 	struct kd_request r;
@@ -80,34 +80,37 @@ int backend_kd_need(struct backend_kd *b, unsigned cpu, unsigned sources)
 	return backend_kd_ask(b, &r);
 }
 
-/* One source at a time; a refused one counts as clean, or it would be tried for ever. */
-int backend_kd_put_back(struct backend_kd *b, unsigned cpu)
+static int put_msr(struct backend_kd *b, struct kd_regs *r, struct kd_cpu at)
 {
-	const struct kd_layout *l = kd_layout(b->version.machine);
-	struct kd_cpu at = { b->version.machine, (uint16_t)cpu };
-	struct kd_regs *r = &b->cpus[cpu].regs;
 	struct kd_request q;
 
-	if (backend_kd_answer(b) && !backend_kd_good(b))
-		return -EIO;
-	if (r->dirty & KD_NEEDS_CONTEXT) {
-		r->dirty &= ~(unsigned)KD_NEEDS_CONTEXT;
-		q = kd_set_context(at, l->context_flags, (struct span){ r->context, r->context_n });
-		return backend_kd_ask(b, &q);
-	}
-	if (r->dirty & KD_NEEDS_SPECIAL) {
-		r->dirty &= ~(unsigned)KD_NEEDS_SPECIAL;
-		q = kd_write_control(at, l->special, (struct span){ r->special, r->special_n });
-		return backend_kd_ask(b, &q);
-	}
 	for (unsigned i = 0; i < KD_MSRS; i++)
 		if (r->msr_dirty & (1U << i)) {
 			r->msr_dirty &= ~(1U << i);
-			q = kd_write_msr(at, l->msr[i], r->msr[i]);
+			q = kd_write_msr(at, kd_layout(at.machine)->msr[i], r->msr[i]);
 			return backend_kd_ask(b, &q);
 		}
 	r->dirty = 0;
 	return 1;
+}
+
+/* One source at a time; a refused one counts as clean, or it would be tried for ever. */
+int backend_kd_put_back(struct backend_kd *b, unsigned cpu)
+{
+	const struct kd_layout *l = kd_layout(b->version.machine);
+	struct kd_cpu at = backend_kd_cpu(b, cpu);
+	struct kd_regs *r = &b->cpus[cpu].regs;
+	unsigned due = r->dirty & KD_NEEDS_CONTEXT ? KD_NEEDS_CONTEXT : r->dirty & KD_NEEDS_SPECIAL;
+	struct kd_request q;
+
+	if (backend_kd_answer(b) && !backend_kd_good(b))
+		return -EIO;
+	if (!due)
+		return put_msr(b, r, at);
+	r->dirty &= ~due;
+	q = due == KD_NEEDS_CONTEXT ? kd_set_context(at, l->context_flags, (struct span){ r->context, r->context_n }) :
+	                              kd_write_control(at, l->special, (struct span){ r->special, r->special_n });
+	return backend_kd_ask(b, &q);
 }
 
 /* ---- memory ---- */

@@ -142,34 +142,45 @@ static int phys(struct backend_kd *b, const struct words *w)
 	return 1;
 }
 
-static int bugcheck(struct backend_kd *b, const struct words *w)
+enum { BUGCHECK_VALUES = 5 };
+
+/* Its code, and parameters. 1; 0; -errno: they cannot be had. */
+static int read_bugcheck(struct backend_kd *b, uint64_t *values)
 {
-	enum { VALUES = 5 };
 	size_t size = kd_pointer_size(b->version.machine);
-	uint64_t at = 0, value[VALUES] = { 0 };
-	struct span got;
+	uint64_t at = 0;
 	struct cursor c;
+	struct span got;
 	int rc = backend_kd_data_block(b);
 
+	if (rc > 0 && !(kd_kdbg_get(buf_span(&b->block.bytes), b->version.machine, KD_KDBG_BUGCHECK_DATA, &at) && at))
+		return -ENOENT;
+	if (rc > 0)
+		rc = backend_kd_fetch(b, at, BUGCHECK_VALUES * size, &got);
+	if (rc <= 0)
+		return rc;
+	c = cursor_of(got);
+	for (size_t i = 0; i < BUGCHECK_VALUES; i++)
+		values[i] = cursor_le(&c, size);
+	return 1;
+}
+
+static int bugcheck(struct backend_kd *b, const struct words *w)
+{
+	uint64_t value[BUGCHECK_VALUES];
+	int rc = read_bugcheck(b, value);
+	const char *name = rc > 0 ? kd_bugcheck_name((uint32_t)value[0]) : NULL;
+
 	(void)w;
-	if (rc > 0 && kd_kdbg_get(buf_span(&b->block.bytes), b->version.machine, KD_KDBG_BUGCHECK_DATA, &at) && at)
-		rc = backend_kd_fetch(b, at, VALUES * size, &got);
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || !at) {
+	if (rc < 0)
 		SAY(b, "the target's bugcheck data cannot be read\n");
-		return 1;
-	}
-	c = cursor_of(got);
-	for (size_t i = 0; i < VALUES; i++)
-		value[i] = cursor_le(&c, size);
-	if (!value[0]) {
+	else if (!value[0])
 		SAY(b, "no bugcheck\n");
-		return 1;
-	}
-	SAY(b, "bugcheck 0x%llx %s (0x%llx, 0x%llx, 0x%llx, 0x%llx)\n", (unsigned long long)value[0],
-	    kd_bugcheck_name((uint32_t)value[0]) ? kd_bugcheck_name((uint32_t)value[0]) : "", (unsigned long long)value[1],
-	    (unsigned long long)value[2], (unsigned long long)value[3], (unsigned long long)value[4]);
+	else
+		SAY(b, "bugcheck 0x%llx %s (0x%llx, 0x%llx, 0x%llx, 0x%llx)\n", (unsigned long long)value[0], name ? name : "",
+		    (unsigned long long)value[1], (unsigned long long)value[2], (unsigned long long)value[3], (unsigned long long)value[4]);
 	return 1;
 }
 

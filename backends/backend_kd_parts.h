@@ -57,13 +57,15 @@ enum {
 
 struct backend_kd;
 
-/* Breakpoints, and how far a flush of them is: what differs goes in and out before the target runs. */
+/* Breakpoints, and how far a flush of them is: what differs goes out and in before the target runs. backend_kd_breaks.c. */
 struct backend_kd_breaks {
 	struct kd_sites sites;
 	struct kd_slots slots;
-	unsigned site;                  /* of the flush: the one that it is at */
-	bool planting;                  /* that one is asked for */
-	unsigned cpu, edited;           /* the processor that it is at; so many have been edited */
+	struct backend_kd_flush {
+		unsigned site;          /* the one that it is at */
+		bool planting;          /* that one is asked for */
+		unsigned cpu, edited;   /* the processor that it is at; so many have been edited */
+	} flush;
 };
 
 struct backend_kd_cpu {
@@ -136,6 +138,11 @@ struct backend_kd_task {
 	bool cut;                       /* its client has interrupted it */
 	unsigned step;
 	size_t at;                      /* so much of .cmd.data is done */
+};
+
+struct backend_kd_words { /* what is said of an error */
+	int rc;
+	const char *words;
 };
 
 struct backend_kd_monitor {
@@ -211,9 +218,14 @@ static inline bool backend_kd_good(const struct backend_kd *b) /* the answer tha
 	return kd_status_ok(b->req.reply.status);
 }
 
+static inline struct kd_cpu backend_kd_cpu(const struct backend_kd *b, unsigned n)
+{
+	return (struct kd_cpu){ b->version.machine, (uint16_t)n };
+}
+
 static inline struct kd_cpu backend_kd_here(const struct backend_kd *b)
 {
-	return (struct kd_cpu){ b->version.machine, b->st.processor };
+	return backend_kd_cpu(b, b->st.processor);
 }
 
 static inline struct kd_regs *backend_kd_regs(struct backend_kd *b)
@@ -231,6 +243,7 @@ int backend_kd_say(struct backend_kd *b, struct backend_news *news, struct rsp_r
 int backend_kd_say_doc(struct backend_kd *b, struct backend_news *news, enum rsp_reply_kind kind) MUST_USE; /* .doc */
 int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news) MUST_USE;
 int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words) MUST_USE;
+const char *backend_kd_words(const struct backend_kd_words *lines, size_t n, int rc); /* the last line is for what no other is for */
 void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* backend_kd_ask.c. ask: it is out; 0. answer: what came for a request whose task asked it: true once. */

@@ -19,23 +19,29 @@ bool backend_kd_may_be_trap(const struct backend_kd *b)
 	return !r->have || r->stream_n < kd_trap_size(b->version.machine) || kd_is_trap(b->version.machine, r->stream);
 }
 
-/* A hard-coded int3 is stepped over by whoever debugs: the target would stop there for ever. Its byte is read again, for a wrong "not
- * there" costs another stop and a wrong "there" the kernel (KD 2.2; the table is clean by now). */
-static int pass_trap(struct backend_kd *b)
+/* Its byte is read again, for a wrong "not there" costs another stop and a wrong "there" the kernel (KD 2.2; the table is clean by now).
+ * 1: it stands at a trap of its own; 0; -errno: it does not. */
+static int find_trap(struct backend_kd *b)
 {
+	enum kd_machine m = b->version.machine;
 	uint8_t bytes[KD_TRAP_MAX];
 	struct span got;
-	int rc;
+	int rc = backend_kd_may_be_trap(b) ? backend_kd_fetch(b, b->st.pc, kd_trap_size(m), &got) : -ENOENT;
 
-	if (!backend_kd_may_be_trap(b))
-		return 1;
-	rc = backend_kd_fetch(b, b->st.pc, kd_trap_size(b->version.machine), &got);
+	if (rc <= 0)
+		return rc;
+	memcpy(bytes, got.p, got.len);
+	kd_sites_mask(&b->breaks.sites, m, b->st.pc, bytes, got.len);
+	return kd_is_trap(m, bytes) ? 1 : -ENOENT;
+}
+
+/* A hard-coded int3 is stepped over by whoever debugs: the target would stop there for ever. */
+static int pass_trap(struct backend_kd *b)
+{
+	int rc = find_trap(b);
+
 	if (rc <= 0)
 		return rc < 0 ? 1 : 0;
-	memcpy(bytes, got.p, got.len);
-	kd_sites_mask(&b->breaks.sites, b->version.machine, b->st.pc, bytes, got.len);
-	if (!kd_is_trap(b->version.machine, bytes))
-		return 1;
 	rc = backend_kd_need(b, b->st.processor, KD_NEEDS_CONTEXT);
 	if (rc <= 0)
 		return rc;
@@ -92,7 +98,7 @@ static uint64_t dr7_now(struct backend_kd *b)
  * to the first one; when that runs, both do. Each of their reports deletes breakpoints near its PC. */
 static int switch_to(struct backend_kd *b)
 {
-	struct kd_request r = kd_switch_processor((struct kd_cpu){ b->version.machine, (uint16_t)b->run.stepping });
+	struct kd_request r = kd_switch_processor(backend_kd_cpu(b, b->run.stepping));
 
 	if (b->run.action.verb != 's' || b->run.over || b->run.stepping == b->st.processor)
 		return 1;

@@ -95,20 +95,15 @@ static int change_all(struct backend_kd *b, struct kd_regs *r)
 
 static int refuse_change(struct backend_kd *b, struct backend_news *news, int rc)
 {
-	static const struct {
-		int rc;
-		const char *words;
-	} lines[] = {
+	static const struct backend_kd_words lines[] = {
 		{ -EPERM, "that register cannot be changed through KD" },
 		{ -EINVAL, "the register does not hold that value" },
 		{ -ENODATA, "the target did not tell that register" },
 		{ -EIO, "the target refused the registers" },
+		{ -ENOENT, "there is no such register" },
 	};
 
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-		if (lines[i].rc == rc)
-			return backend_kd_say_error(b, news, REFUSED, lines[i].words);
-	return backend_kd_say_error(b, news, REFUSED, "there is no such register");
+	return backend_kd_say_error(b, news, REFUSED, backend_kd_words(lines, sizeof lines / sizeof *lines, rc));
 }
 
 static int change(struct backend_kd *b, struct kd_regs *r, unsigned num)

@@ -18,6 +18,11 @@ int backend_kd_reparse(struct backend_kd *b)
 	return parse(b, buf_span(&b->stop.report), b->stop.report_type, &b->st);
 }
 
+static unsigned shown(const struct kd_state *st)
+{
+	return st->processors < BACKEND_KD_CPUS ? st->processors : BACKEND_KD_CPUS;
+}
+
 static int take_report(struct backend_kd *b, const struct kd_packet *p)
 {
 	unsigned most = BACKEND_KD_CPUS;
@@ -30,8 +35,8 @@ static int take_report(struct backend_kd *b, const struct kd_packet *p)
 	}
 	if (b->st.processors > most)
 		guard_note(&b->guard, GUARD_STOP, "it says that it has %u processors: %u are shown", b->st.processors, most);
-	if (b->st.processors > b->processors)
-		b->processors = b->st.processors < most ? b->st.processors : most;
+	if (shown(&b->st) > b->processors)
+		b->processors = shown(&b->st);
 	if (kd_prints_end(&b->said.prints) & KD_NOTICE_BUGCHECK)
 		b->said.bugcheck = true;
 	return 0;
@@ -256,6 +261,16 @@ static enum verdict judge(struct backend_kd *b)
 	return v;
 }
 
+static void forget_boot(struct backend_kd *b, uint64_t kern_base)
+{
+	backend_kd_breaks_void(b);
+	b->processors = shown(&b->st);
+	b->stop.booted = true;
+	b->said.bugcheck = false;
+	kd_break_in_moved(&b->break_in, b->version.kern_base - kern_base);
+	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
+}
+
 /* What it is must be asked again when its stream began anew: it booted, or had only given its debugger up. */
 static int learn_again(struct backend_kd *b)
 {
@@ -269,16 +284,10 @@ static int learn_again(struct backend_kd *b)
 		return backend_kd_fails(b, "its state change makes no sense");
 	b->images.known = false;
 	b->block.state = BACKEND_KD_BLOCK_UNKNOWN;
-	if (before == b->version.kern_base) {
+	if (before == b->version.kern_base)
 		backend_kd_breaks_doubt(b);
-		return 1;
-	}
-	backend_kd_breaks_void(b);
-	b->processors = b->st.processors < BACKEND_KD_CPUS ? b->st.processors : BACKEND_KD_CPUS;
-	b->stop.booted = true;
-	b->said.bugcheck = false;
-	kd_break_in_moved(&b->break_in, b->version.kern_base - before);
-	backend_kd_print(b, "kdgate: the target has booted again; breakpoints and addresses of before are void\n");
+	else
+		forget_boot(b, before);
 	return 1;
 }
 

@@ -23,8 +23,7 @@ void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*t
 	b->task.run = task;
 	b->task.step = 0;
 	b->task.at = 0;
-	b->breaks.site = b->breaks.cpu = b->breaks.edited = 0;
-	b->breaks.planting = false;
+	b->breaks.flush = (struct backend_kd_flush){ 0 };
 	b->task.cut = b->req.answered = false;
 }
 
@@ -65,4 +64,13 @@ int backend_kd_say_ok(struct backend_kd *b, struct backend_news *news)
 int backend_kd_say_error(struct backend_kd *b, struct backend_news *news, unsigned code, const char *words)
 {
 	return backend_kd_say(b, news, (struct rsp_reply){ .kind = RSP_REPLY_ERROR, .code = code, .bytes = span_of(words) });
+}
+
+const char *backend_kd_words(const struct backend_kd_words *lines, size_t n, int rc)
+{
+	size_t i = 0;
+
+	while (i + 1 < n && lines[i].rc != rc)
+		i++;
+	return lines[i].words;
 }
