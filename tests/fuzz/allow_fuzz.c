@@ -2,17 +2,11 @@
  *
  * An entry that was read is read again from its text as the same; whether it lets the peer in is asked bit by bit. */
 #include "filters/allow.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static int id_of(const char *name, unsigned *id)
 {
@@ -91,8 +85,6 @@ static struct span take_peer(struct span in, struct peer *peer)
 	memcpy(peer->user, &peer->addr, sizeof peer->addr);
 	return cursor_rest(&c);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,22 +1,13 @@
 /* cache_fuzz.c - any bytes as operations on the cache, seven for each: it knows what the model of cache_model.h knows. */
 #include "proxy/cache.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/proxy/cache_model.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STEP = 7, LONGEST = 2 * CACHE_PAGE };
 
 static struct cache *c;
 static struct cache_model m;
 static uint8_t bytes[LONGEST];
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static void step(const uint8_t *in)
 {

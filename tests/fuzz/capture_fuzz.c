@@ -4,20 +4,13 @@
 #include "proxy/decode.h"
 #include "backends/link/kdnet_key.h"
 #include "tests/backends/link/kdnet_vectors.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/proxy/capture_build.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static struct capture *open_bytes(const uint8_t *data, size_t size)
 {
@@ -30,13 +23,6 @@ static struct capture *open_bytes(const uint8_t *data, size_t size)
 	rc = capture_open_stream(&c, f, "fuzz", why, sizeof why);
 	must((rc == 0) == (c != NULL) && (rc == 0) == !why[0]);
 	return c;
-}
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ ((const uint8_t *)p)[i]) * 0x100000001b3;
-	return h;
 }
 
 /* A hash of all that was told; the rules of pieces are looked at on the way. */

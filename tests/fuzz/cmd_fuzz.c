@@ -1,25 +1,17 @@
 /* cmd_fuzz.c - any body: refused cleanly, or taken and then the same after writing and reading it again. */
 #include "rsp/cmd.h"
 #include "rsp/framer.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/guard.h"
 #include "tests/rsp/cmd_same.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROOM = 1 << 17 };
 
 static struct rsp_cmd first, second;
 static uint8_t copy[ROOM];
 static struct buf out, again;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void is_refused(int rc)
 {

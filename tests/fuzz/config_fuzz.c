@@ -1,10 +1,9 @@
 /* config_fuzz.c - configuration texts and their pieces, whatever they hold. */
 #include "proxy/config.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* libconfig does not free a text where it expects none, and to suppress that by name takes a symbolizer. config_file_test
  * looks for leaks of our own. */
@@ -14,18 +13,12 @@ const char *__asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
-
 /* What is refused is refused in words, on one line of the file. */
 static void check_why(int rc, const char *why, const char *prefix)
 {
-	require(rc <= 0);
-	require(!rc || !strncmp(why, prefix, strlen(prefix)));
-	require(!rc || strlen(why) > strlen(prefix));
+	must(rc <= 0);
+	must(!rc || !strncmp(why, prefix, strlen(prefix)));
+	must(!rc || strlen(why) > strlen(prefix));
 }
 
 static void print(const struct config *c)
@@ -47,8 +40,8 @@ static void check_whole(struct span text)
 	int rc = config_load_text(&c, "f", text, why, sizeof why);
 
 	check_why(rc, why, "f:");
-	require(rc || !c.targets_n || !config_check(&c, why, sizeof why));
-	require(!rc || !c.targets);
+	must(rc || !c.targets_n || !config_check(&c, why, sizeof why));
+	must(!rc || !c.targets);
 	if (!rc)
 		print(&c);
 	config_fini(&c);
@@ -64,14 +57,14 @@ static void check_pieces(const char *text)
 	config_target_init(&t);
 	config_target_init(&again);
 	if (!config_target_text(&t, text, why, sizeof why)) {
-		require(!config_target_text(&again, t.addr.text, why, sizeof why));
-		require(!memcmp(&t.addr, &again.addr, sizeof t.addr));
+		must(!config_target_text(&again, t.addr.text, why, sizeof why));
+		must(!memcmp(&t.addr, &again.addr, sizeof t.addr));
 	} else {
-		require(*why);
+		must(*why);
 	}
 	if (!config_addr_text(&a, text, why, sizeof why)) {
-		require(!config_addr_text(&b, a.text, why, sizeof why));
-		require(!memcmp(&a, &b, sizeof a));
+		must(!config_addr_text(&b, a.text, why, sizeof why));
+		must(!memcmp(&a, &b, sizeof a));
 		(void)addr_is_local(&a);
 	}
 }
@@ -87,12 +80,12 @@ static void check_listener(const char *text)
 		return;
 	config_listener_init(&l, &c);
 	if (!config_allow_text(&c, &l, text, why, sizeof why))
-		require(l.allow_given && l.allow.count == 1);
+		must(l.allow_given && l.allow.count == 1);
 	else
-		require(!l.allow_given && *why);
-	require(config_mode_text(&l, text, why, sizeof why) || l.mode <= 0777);
-	require(config_max_clients_text(&t, text, why, sizeof why) || (t.max_clients >= 1 && t.max_clients <= 256));
-	require(config_name_check(text, why, sizeof why) || (*text && strlen(text) < CONFIG_NAME));
+		must(!l.allow_given && *why);
+	must(config_mode_text(&l, text, why, sizeof why) || l.mode <= 0777);
+	must(config_max_clients_text(&t, text, why, sizeof why) || (t.max_clients >= 1 && t.max_clients <= 256));
+	must(config_name_check(text, why, sizeof why) || (*text && strlen(text) < CONFIG_NAME));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,19 +3,12 @@
  * request is. */
 #include "backends/rsp/fileio.h"
 #include "rsp/framer.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { ROOM = 4096, AGAIN = 3 * FILEIO_BURST };
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static struct buf empty(void)
 {

@@ -1,19 +1,9 @@
 /* framer_fuzz.c - any bytes, cut anywhere: the same events and bodies; what was framed comes back as it was. */
 #include "rsp/framer.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211ULL;
-	return h;
-}
 
 static uint64_t run(enum rsp_framer_mode mode, struct span in, size_t step)
 {

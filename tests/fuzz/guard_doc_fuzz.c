@@ -1,17 +1,9 @@
 /* guard_doc_fuzz.c - any bytes as each document and as a name: bounded, nothing but what may be shown, and settled: what was
  * written is taken again as it is. */
 #include "filters/guard_doc.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool is_text(enum guard_object obj)
 {

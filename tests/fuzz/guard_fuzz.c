@@ -4,12 +4,11 @@
 #include "base/text.h"
 #include "filters/guard.h"
 #include "rsp/framer.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
 enum { ROOM = 640, WIRE = 8 * ROOM, IDS = 32, PAGE = 0x1000, DESCRIPTIONS = 3, BYTEWISE = 64, PART = 7 };
@@ -19,14 +18,6 @@ static struct rsp_stop stop, stop_again;
 static struct tdesc descriptions[DESCRIPTIONS];
 static struct rsp_framer framer;
 static uint8_t wire[WIRE], wire_again[WIRE];
-
-static void failed(const char *what, int line)
-{
-	fprintf(stderr, "guard_fuzz: line %d: not so: %s\n", line, what);
-	abort();
-}
-
-#define must(ok) ((ok) ? (void)0 : failed(#ok, __LINE__))
 
 /* ---- what they are told by ---- */
 

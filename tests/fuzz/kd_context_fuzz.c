@@ -2,18 +2,10 @@
  * what is written is read again. The first bytes are the machine, how much came, and a watch to set. */
 #include "backends/kd/context.h"
 #include "backends/kd/hw.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* The bytes again and again, as many as there is to be. */
 static size_t fill(uint8_t *to, size_t room, struct span bytes, size_t want)

@@ -5,17 +5,9 @@
 #include "backends/kd/le.h"
 #include "backends/kd/look.h"
 #include "backends/kd/replay.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool lies_in(struct span part, struct span whole)
 {

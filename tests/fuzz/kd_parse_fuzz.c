@@ -4,18 +4,10 @@
 #include "backends/kd/io.h"
 #include "backends/kd/state.h"
 #include "backends/kd/version.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool within(struct span inner, struct span outer)
 {

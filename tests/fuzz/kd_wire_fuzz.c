@@ -2,21 +2,11 @@
  * things are asked of the wire, what it sends is whole, and bounded. */
 #include "backends/kd/wire.h"
 #include "base/wait.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 1099511628211ULL;
-	return h;
-}
 
 /* What the wire sends is a byte, or one packet that can be read; no more is due at once than there is to be said. */
 static uint64_t drain(struct kd_wire *w, uint64_t now, uint64_t hash)

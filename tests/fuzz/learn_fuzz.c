@@ -3,10 +3,7 @@
  * the model of learn_model.h allows, unless something was joined. */
 #include "filters/learn.h"
 #include "tests/filters/learn_model.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 enum { PACKET = 20000, ROOM = 1 << 20 };
 
@@ -14,12 +11,6 @@ static struct model model;
 static struct rsp_cmd cmd;
 static uint8_t copy[PACKET], kept[ROOM];
 static size_t kept_n;
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static bool parse(struct span packet)
 {

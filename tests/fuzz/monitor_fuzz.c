@@ -3,17 +3,11 @@
  * Asked a second time in another way, by a copy whose blanks are squeezed; which has the same answer. What is own is answered
  * in whole printable lines, and what is taken is given back as it was. */
 #include "proxy/monitor.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 16384 };
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 /* One blank between words, none around them. false: a byte that is not printable. */
 static bool squeezed(char *to, const uint8_t *data, size_t size)
@@ -60,8 +54,6 @@ static void words_are_plain(struct span text)
 	for (size_t i = 0; i < out.len; i++)
 		must(room[i] == '\n' || (room[i] >= ' ' && room[i] <= '~'));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

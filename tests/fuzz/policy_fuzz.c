@@ -3,16 +3,10 @@
  * A rule that was read is read again from its text as the same. A denied effect denies the command; no policy lets a
  * readable prefix end where a judged read says otherwise. */
 #include "filters/policy.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static void same_rule(const struct policy_rule *a, const struct policy_rule *b)
 {
@@ -90,8 +84,6 @@ static void readable_is_judged(const struct policy *p, uint64_t addr, uint64_t l
 	cmd.len = may + 1;
 	must(may == len || policy_judge(p, &cmd).verdict == VERDICT_DENY);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

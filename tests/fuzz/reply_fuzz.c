@@ -2,23 +2,16 @@
  * written again. The first two bytes choose the request. */
 #include "rsp/framer.h"
 #include "rsp/reply.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ROOM = 65536, IDS = 16 };
 
 static const enum rsp_op ops[] = {
 	[RSP_FORM_BINARY] = RSP_OP_MEM_READ_BIN, [RSP_FORM_THREADS] = RSP_OP_THREADS_FIRST, [RSP_FORM_FILE] = RSP_OP_FILE,
 };
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int same(const struct rsp_reply *a, const struct rsp_reply *b)
 {

@@ -1,17 +1,9 @@
 /* stop_fuzz.c - any bytes as a stop reply: what is accepted reads the same when written again for gdb. */
 #include "rsp/framer.h"
 #include "rsp/reply.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static int same_regs(const struct rsp_stop *a, const struct rsp_stop *b)
 {

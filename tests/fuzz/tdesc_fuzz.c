@@ -1,17 +1,9 @@
 /* tdesc_fuzz.c - any documents as a target description and as a memory map: what was built reads back as itself.
  * The input is cut at NUL bytes: target.xml, then a, b, ... */
 #include "rsp/tdesc.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void fresh(struct tdesc *t)
 {

@@ -1,22 +1,13 @@
 /* usb_link_fuzz.c - a USB device as a stream, whatever becomes of its transfers: what comes out is what went in, in order and all of it,
  * unless the link ended; nothing is kept. The device is here: usb_find and libusb are wrapped, see tests/tests.mk. */
 #include "backends/link/usb.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/backends/link/usb_fake.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { DRAIN_TURNS = 2000 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool good)
-{
-	if (!good)
-		abort();
-}
-
-#include "tests/backends/link/usb_fake.h"
 
 /* Bytes each way are counted through. */
 static struct {
