@@ -39,7 +39,7 @@ static int hear_data(struct backend_kd *b, const struct kd_packet *p)
 static int hear_acked(struct backend_kd *b)
 {
 	if (b->req.asking && b->req.unreplied)
-		backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
+		backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_SUCCESS });
 	return BACKEND_MOVED;
 }
 
@@ -186,14 +186,14 @@ static int kd_poll(struct backend *be, struct backend_news *news, uint64_t now)
 	return rc ? rc : speak(b, news, now);
 }
 
-static int copy_command(struct backend_kd *b, const struct rsp_cmd *cmd)
+static int copy_command(struct backend_kd_task *t, const struct rsp_cmd *cmd)
 {
-	buf_reset(&b->task.arg, 0);
-	if (buf_put_span(&b->task.arg, cmd->data) < 0)
+	buf_reset(&t->arg, 0);
+	if (buf_put_span(&t->arg, cmd->data) < 0)
 		return -EINVAL;
-	b->task.cmd = *cmd;
-	b->task.cmd.data = buf_span(&b->task.arg);
-	b->task.cmd.text = b->task.cmd.annex = (struct span){ 0 };
+	t->cmd = *cmd;
+	t->cmd.data = buf_span(&t->arg);
+	t->cmd.text = t->cmd.annex = (struct span){ 0 };
 	return 0;
 }
 
@@ -205,7 +205,7 @@ static int kd_submit(struct backend *be, const struct rsp_cmd *cmd)
 
 	if (!task)
 		return -EOPNOTSUPP;
-	rc = b->state == BACKEND_KD_IDLE ? copy_command(b, cmd) : -EBUSY;
+	rc = b->state == BACKEND_KD_IDLE ? copy_command(&b->task, cmd) : -EBUSY;
 	if (rc)
 		return rc;
 	b->break_in.wanted = false;

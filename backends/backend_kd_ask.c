@@ -30,11 +30,11 @@ bool backend_kd_answer(struct backend_kd *b)
 	return was;
 }
 
-void backend_kd_settle(struct backend_kd *b, struct kd_reply reply)
+void backend_kd_settle(struct backend_kd_request *q, struct kd_reply reply)
 {
-	b->req.asking = b->req.unreplied = false;
-	b->req.answered = true;
-	b->req.reply = reply;
+	q->asking = q->unreplied = false;
+	q->answered = true;
+	q->reply = reply;
 }
 
 /* A resume that a RESET had to follow was not heard: a target that runs hears no RESET either. */
@@ -50,9 +50,9 @@ void backend_kd_void_request(struct backend_kd *b)
 		b->req.unsent = true;
 		return;
 	}
-	backend_kd_settle(b, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
+	backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
 	if (b->req.asked.api == KD_WRITE_BREAKPOINT)
-		backend_kd_breaks_doubt(b); /* it may be in, with a handle that nobody knows */
+		backend_kd_breaks_doubt(&b->breaks); /* it may be in, with a handle that nobody knows */
 }
 
 /* Of a target that was just met nobody knows which id it expects: it drops one first request in two, and a RESET mends that. */
@@ -144,7 +144,7 @@ static bool goes_surely(struct backend_kd *b)
 {
 	if (!b->req.going || !b->req.asks)
 		return false;
-	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
+	backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_SUCCESS });
 	return true;
 }
 
@@ -187,7 +187,7 @@ int backend_kd_hear_reply(struct backend_kd *b, struct span payload)
 	if (buf_put_span(&b->req.data, reply.version.len ? reply.version : reply.data) < 0)
 		reply.data.len = 0;
 	reply.data = reply.version = buf_span(&b->req.data);
-	backend_kd_settle(b, reply);
+	backend_kd_settle(&b->req, reply);
 	kd_wire_answered(&b->line.wire);
 	backend_kd_keep(b);
 	return BACKEND_MOVED;

@@ -168,22 +168,22 @@ int backend_kd_task_clear(struct backend_kd *b, struct backend_news *news)
 
 /* ---- what becomes of all ---- */
 
-void backend_kd_unwant_all(struct backend_kd *b)
+void backend_kd_breaks_unwant(struct backend_kd_breaks *k)
 {
-	kd_sites_unwant(&b->breaks.sites);
-	kd_slots_unwant(&b->breaks.slots);
+	kd_sites_unwant(&k->sites);
+	kd_slots_unwant(&k->slots);
 }
 
-void backend_kd_breaks_void(struct backend_kd *b)
+void backend_kd_breaks_void(struct backend_kd_breaks *k)
 {
-	kd_sites_void(&b->breaks.sites);
-	b->breaks.slots = (struct kd_slots){ 0 };
+	kd_sites_void(&k->sites);
+	k->slots = (struct kd_slots){ 0 };
 }
 
-void backend_kd_breaks_doubt(struct backend_kd *b)
+void backend_kd_breaks_doubt(struct backend_kd_breaks *k)
 {
-	kd_sites_doubt(&b->breaks.sites);
-	kd_slots_doubt(&b->breaks.slots);
+	kd_sites_doubt(&k->sites);
+	kd_slots_doubt(&k->slots);
 }
 
 void backend_kd_sites_reported(struct backend_kd *b)

@@ -16,12 +16,12 @@ bool backend_kd_storms(struct backend_kd *b)
 	return true;
 }
 
-static void show(struct backend_kd *b, struct span text)
+static void show(struct backend_kd_said *s, struct span text)
 {
-	buf_reset(&b->said.text, 0);
-	if (buf_put_span(&b->said.text, text) < 0)
+	buf_reset(&s->text, 0);
+	if (buf_put_span(&s->text, text) < 0)
 		return;
-	b->said.console = b->said.print = b->said.text.len > 0;
+	s->console = s->print = s->text.len > 0;
 }
 
 static void answer_prompt(struct backend_kd *b, const struct kd_io *io)
@@ -49,7 +49,7 @@ int backend_kd_hear_io(struct backend_kd *b, const struct kd_packet *p)
 	}
 	if (kd_prints_feed(&b->said.prints, io.text) & KD_NOTICE_BUGCHECK)
 		b->said.bugcheck = true;
-	show(b, io.text);
+	show(&b->said, io.text);
 	if (io.prompt)
 		answer_prompt(b, &io);
 	return BACKEND_MOVED;

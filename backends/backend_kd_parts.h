@@ -254,7 +254,7 @@ int backend_kd_send(struct backend_kd_line *l, uint64_t now) MUST_USE; /* what i
 int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* the same, and what waits for the wire */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload) MUST_USE; /* an event */
-void backend_kd_settle(struct backend_kd *b, struct kd_reply reply); /* what is out is answered, by that */
+void backend_kd_settle(struct backend_kd_request *q, struct kd_reply reply); /* what is out is answered, by that */
 void backend_kd_void_request(struct backend_kd *b);              /* no answer will come to it: as if refused */
 
 /* backend_kd_known.c */
@@ -271,10 +271,10 @@ int backend_kd_task_clear(struct backend_kd *b, struct backend_news *news) MUST_
 int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n) MUST_USE; /* none is in that memory */
 int backend_kd_sweep(struct backend_kd *b) MUST_USE;   /* the target's table has none of a dead debugger's */
 int backend_kd_flush(struct backend_kd *b) MUST_USE;   /* what is wanted is in the target, and nothing else */
-void backend_kd_unwant_all(struct backend_kd *b);
+void backend_kd_breaks_unwant(struct backend_kd_breaks *k);
 void backend_kd_sites_reported(struct backend_kd *b);  /* a report has deleted some */
-void backend_kd_breaks_void(struct backend_kd *b);     /* it booted: none is left */
-void backend_kd_breaks_doubt(struct backend_kd *b);    /* what is in is not known: that goes out, and what is wanted in again */
+void backend_kd_breaks_void(struct backend_kd_breaks *k);  /* it booted: none is left */
+void backend_kd_breaks_doubt(struct backend_kd_breaks *k); /* what is in is not known: that goes out, and what is wanted in again */
 
 /* backend_kd_run.c */
 int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news) MUST_USE;

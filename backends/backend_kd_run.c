@@ -186,9 +186,9 @@ static int choose(struct backend_kd *b)
 }
 
 /* What the kernel is to deal with. But for the debugger's own. */
-static uint32_t status_left_to_it(const struct backend_kd *b)
+static uint32_t status_left_to_it(const struct kd_state *st)
 {
-	return b->st.kind != KD_EXCEPTION || kd_state_is_debuggers(&b->st) ? KD_DBG_CONTINUE : KD_DBG_NOT_HANDLED;
+	return st->kind != KD_EXCEPTION || kd_state_is_debuggers(st) ? KD_DBG_CONTINUE : KD_DBG_NOT_HANDLED;
 }
 
 /* The client's signal is the exception's. */
@@ -196,7 +196,7 @@ static uint32_t status_of(const struct backend_kd *b)
 {
 	bool signals = (b->run.action.verb == 'C' || b->run.action.verb == 'S') && b->run.action.sig;
 
-	return signals && b->stop.front == b->st.processor ? status_left_to_it(b) : KD_DBG_CONTINUE;
+	return signals && b->stop.front == b->st.processor ? status_left_to_it(&b->st) : KD_DBG_CONTINUE;
 }
 
 static int start(struct backend_kd *b)
@@ -258,7 +258,7 @@ static int task_calm(struct backend_kd *b, struct backend_news *news)
 
 int backend_kd_run_on(struct backend_kd *b)
 {
-	b->run.status = b->run.alone ? status_left_to_it(b) : KD_DBG_CONTINUE;
+	b->run.status = b->run.alone ? status_left_to_it(&b->st) : KD_DBG_CONTINUE;
 	b->run.over = false;
 	b->run.owner = b->st.processor;
 	backend_kd_begin(b, BACKEND_KD_LOOK, task_calm);
@@ -273,10 +273,10 @@ int backend_kd_task_leave(struct backend_kd *b, struct backend_news *news)
 	if (!b->run.started) {
 		b->run.started = true;
 		b->run.action = (struct rsp_action){ .verb = 'c' };
-		b->run.status = status_left_to_it(b);
+		b->run.status = status_left_to_it(&b->st);
 		b->run.owner = b->st.processor;
 		b->run.over = false;
-		backend_kd_unwant_all(b);
+		backend_kd_breaks_unwant(&b->breaks);
 	}
 	rc = resume(b);
 	if (rc < 0)

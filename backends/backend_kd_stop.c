@@ -74,7 +74,7 @@ static int hear_again(struct backend_kd *b, const struct kd_packet *p)
 /* What a request waited for has come, by other ways than a reply. */
 static int request_done(struct backend_kd *b)
 {
-	backend_kd_settle(b, (struct kd_reply){ .status = KD_SUCCESS });
+	backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_SUCCESS });
 	kd_wire_answered(&b->line.wire);
 	return BACKEND_MOVED;
 }
@@ -100,10 +100,10 @@ int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
 	return b->req.asking ? request_done(b) : BACKEND_MOVED;
 }
 
-static void stop_is(struct backend_kd *b, unsigned signal, enum rsp_stop_why why)
+static void stop_is(struct rsp_stop *s, unsigned signal, enum rsp_stop_why why)
 {
-	b->stop.told.code = (uint8_t)signal;
-	b->stop.told.why = why;
+	s->code = (uint8_t)signal;
+	s->why = why;
 }
 
 static const char *path_of(const struct kd_state *st, char *out, size_t size)
@@ -118,7 +118,7 @@ static enum verdict judge_load(struct backend_kd *b)
 	if (b->st.kind != KD_LOAD_SYMBOLS)
 		return PASS;
 	b->images.known = false;
-	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
+	stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, RSP_WHY_LIBRARY);
 	if (b->st.load.everything)
 		backend_kd_print(b, "kdgate: the target says that all its images go (it reboots, or hands over to the kernel)\n");
 	else
@@ -144,7 +144,7 @@ static enum verdict judge_bugcheck(struct backend_kd *b)
 	if (!b->said.bugcheck)
 		return PASS;
 	b->said.bugcheck = false;
-	stop_is(b, BACKEND_KD_SIGABRT, RSP_WHY_NONE);
+	stop_is(&b->stop.told, BACKEND_KD_SIGABRT, RSP_WHY_NONE);
 	backend_kd_print(b, "kdgate: bugcheck 0x%x%s%s", b->said.prints.code, name ? " " : "", name ? name : "");
 	if (b->said.prints.params_n)
 		backend_kd_print(b, " (0x%llx, 0x%llx, 0x%llx, 0x%llx)", (unsigned long long)p[0], (unsigned long long)p[1], (unsigned long long)p[2],
@@ -164,7 +164,7 @@ static enum verdict judge_hardware(struct backend_kd *b)
 	b->run.hit = true;
 	if (!slot)
 		return b->break_in.wanted ? PASS : RUN_ON; /* a processor had hit it before it was taken out; or a dead debugger's */
-	stop_is(b, BACKEND_KD_SIGTRAP, whys[slot->kind]);
+	stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, whys[slot->kind]);
 	b->stop.told.addr = slot->hw.addr;
 	return TELL;
 }
@@ -173,7 +173,7 @@ static enum verdict judge_step(struct backend_kd *b)
 {
 	if (!kd_state_is(&b->st, KD_SINGLE_STEP) || b->run.action.verb != 's' || b->st.processor != b->run.stepping)
 		return PASS;
-	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+	stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 	return TELL;
 }
 
@@ -192,7 +192,7 @@ static enum verdict judge_site(struct backend_kd *b)
 
 	if (!s || !s->wanted)
 		return PASS;
-	stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_SWBREAK);
+	stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, RSP_WHY_SWBREAK);
 	return TELL;
 }
 
@@ -202,7 +202,7 @@ static enum verdict judge_break_in(struct backend_kd *b)
 		return PASS;
 	kd_break_in_seen(&b->break_in, b->st.pc);
 	b->break_in.sent = false; /* this is what came of it */
-	stop_is(b, BACKEND_KD_SIGINT, RSP_WHY_NONE);
+	stop_is(&b->stop.told, BACKEND_KD_SIGINT, RSP_WHY_NONE);
 	return TELL;
 }
 
@@ -233,10 +233,10 @@ static enum verdict judge_exception(struct backend_kd *b)
 	const char *name = kd_exception_name(e->code);
 
 	if (b->st.kind != KD_EXCEPTION) {
-		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+		stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 		return TELL;
 	}
-	stop_is(b, kd_exception_signal(e->code), RSP_WHY_NONE);
+	stop_is(&b->stop.told, kd_exception_signal(e->code), RSP_WHY_NONE);
 	if (kd_state_is_debuggers(&b->st))
 		return TELL;
 	backend_kd_print(b, "kdgate: %s (0x%08x), %s chance, at 0x%llx", name ? name : "exception", e->code, e->first_chance ? "first" : "second",
@@ -263,7 +263,7 @@ static enum verdict judge(struct backend_kd *b)
 
 static void forget_boot(struct backend_kd *b, uint64_t kern_base)
 {
-	backend_kd_breaks_void(b);
+	backend_kd_breaks_void(&b->breaks);
 	b->processors = shown(&b->st);
 	b->stop.booted = true;
 	b->said.bugcheck = false;
@@ -285,7 +285,7 @@ static int learn_again(struct backend_kd *b)
 	b->images.known = false;
 	b->block.state = BACKEND_KD_BLOCK_UNKNOWN;
 	if (before == b->version.kern_base)
-		backend_kd_breaks_doubt(b);
+		backend_kd_breaks_doubt(&b->breaks);
 	else
 		forget_boot(b, before);
 	return 1;
@@ -300,8 +300,8 @@ static int decide(struct backend_kd *b)
 	v = judge(b);
 	if (v == RUN_ON && !b->stop.booted)
 		return backend_kd_run_on(b);
-	if (b->stop.booted)
-		stop_is(b, BACKEND_KD_SIGPWR, RSP_WHY_NONE); /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
+	if (b->stop.booted) /* no step's end, nor of a library: gdb would go on, with its breakpoints where they were */
+		stop_is(&b->stop.told, BACKEND_KD_SIGPWR, RSP_WHY_NONE);
 	kd_break_in_over(&b->break_in, b->stop.booted);
 	b->stop.booted = false;
 	b->stop.front = b->run.alone && b->run.stepping < b->processors ? b->run.stepping : b->st.processor;
@@ -326,7 +326,7 @@ int backend_kd_task_over(struct backend_kd *b, struct backend_news *news)
 {
 	if (!b->stop.judged) {
 		b->stop.told = (struct rsp_stop){ .kind = RSP_STOP_SIGNAL };
-		stop_is(b, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
+		stop_is(&b->stop.told, BACKEND_KD_SIGTRAP, RSP_WHY_NONE);
 		b->stop.judged = true;
 	}
 	return backend_kd_tell_stop(b, news);
