@@ -19,9 +19,9 @@ $(TALKS): $(BUILD)/tests/fuzz/%: $(CORE:%.c=$(BUILD)/edge/%.o) $(BUILD)/far/test
 	@mkdir -p $(@D)
 	$(call say,fuzz)
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer -g $(filter %.o,$^) $(LIBS) -o $@
-BACKENDS = $(BUILD)/tests/fuzz/backend_fuzz $(BUILD)/tests/fuzz/backend_kd_fuzz
-$(BACKENDS): $(BUILD)/far/tests/reuse.o
-$(BACKENDS): LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
+REUSING = $(filter-out %/guard_fuzz %/kd_wire_fuzz,$(TALKS))
+$(REUSING): $(BUILD)/far/tests/reuse.o
+$(REUSING): LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(BUILD)/tests/fuzz/backend_kd_fuzz: LIBS += -Wl,--wrap=tdesc_build
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=ioctl,--wrap=fstat,--wrap=open,--wrap=sp_get_port_by_name,--wrap=sp_open
 $(BUILD)/tests/backends/link/serial_test: LIBS += -Wl,--wrap=sp_set_config,--wrap=sp_close,--wrap=sp_free_port

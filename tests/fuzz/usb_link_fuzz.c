@@ -3,6 +3,7 @@
 #include "backends/link/usb.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/backends/link/usb_fake.h"
+#include "tests/reuse.h"
 
 #include <errno.h>
 #include <string.h>
@@ -78,9 +79,12 @@ static void end(int rc)
 static void send_some(uint8_t n)
 {
 	if (!stage.out.len) {
-		buf_reset(&stage.out, 0);
+		static uint8_t bytes[UINT8_MAX * 40];
+
 		for (unsigned i = 0; i < n * 40U; i++)
-			must(buf_put_u8(&stage.out, stage.sent++) == 0);
+			bytes[i] = stage.sent++;
+		buf_reset(&stage.out, 0);
+		must(buf_put(&stage.out, bytes, n * 40U) == 0);
 	}
 	end(link_send(stage.lk, &stage.out, stage.now));
 }
@@ -155,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
+	reuse_begin();
 	fake_begin();
 	memset(&stage, 0, sizeof stage);
 	fake.found.choice.kind = (enum usb_kind)(data[0] % 3);
