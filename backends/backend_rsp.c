@@ -15,6 +15,8 @@ static int say_nothing(struct backend_rsp *b, uint64_t now)
 
 static const char no_rsp[] = "what comes is no RSP (another speed or parity, or another port than the stub's?)";
 
+static const char absent[] = "it does not answer, nor stop (is it on, this its line, the speed right? or has it another debugger?)";
+
 static const char *no_answer(const struct backend_rsp *b)
 {
 	bool hello = b->state == BACKEND_RSP_HELLO_WAIT;
@@ -23,6 +25,8 @@ static const char *no_answer(const struct backend_rsp *b)
 		return backend_kgdb_absent(b);
 	if (b->garbled)
 		return no_rsp;
+	if (b->state == BACKEND_RSP_HALTING)
+		return absent;
 	return hello ? "it does not answer (does it run, and hear nothing then?)" : "it does not answer";
 }
 
@@ -87,8 +91,9 @@ static const struct {
 	[BACKEND_RSP_KNOCKING] = { backend_kgdb_say_knocking, backend_kgdb_hear_knocking, true },
 	[BACKEND_RSP_HALT] = { backend_rsp_say_halt, backend_rsp_hear_halting, false },
 	[BACKEND_RSP_HALTING] = { backend_rsp_say_halting, backend_rsp_hear_halting, true },
+	[BACKEND_RSP_SETTLING] = { backend_rsp_say_settling, backend_rsp_hear_settling, true },
 	[BACKEND_RSP_HELLO_ASK] = { backend_rsp_say_hello, backend_rsp_hear_early, false },
-	[BACKEND_RSP_HELLO_WAIT] = { backend_rsp_late, backend_rsp_hear_hello, true },
+	[BACKEND_RSP_HELLO_WAIT] = { backend_rsp_say_hello_wait, backend_rsp_hear_hello, true },
 	[BACKEND_RSP_IDLE] = { say_nothing, hear_stray, false },
 	[BACKEND_RSP_ASK] = { backend_rsp_say_request, hear_stray, false },
 	[BACKEND_RSP_WAIT] = { backend_rsp_say_wait, backend_rsp_hear_answer, true },

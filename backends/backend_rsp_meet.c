@@ -1,11 +1,16 @@
 /* backend_rsp_meet.c - a stub is met, question by question, and left to run on without us. */
 #include "backends/backend_rsp_parts.h"
 
+#include "backends/link/link.h"
+
 enum {
 	HELLO_MS = 5000,      /* for one answer */
 	HELLO_ALL_MS = 20000, /* for all of them */
 	LEAVE_MS = 1000,
 	HALT_MS = 200,        /* one that stands says nothing to it */
+	HALT_ALL_MS = 4000,   /* one that may run has stopped by then, */
+	NUDGE_MS = 5,         /* if what lies on its line moves on that often */
+	QUIET_MS = 500,       /* what does not come in that time comes no more */
 };
 
 static int met(struct backend_rsp *b, struct backend_news *news)
@@ -35,13 +40,49 @@ int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now)
 	enum { BREAK_IN = 3 };
 
 	wire_byte(&b->wire, BREAK_IN);
+	b->tries = 0;
 	b->deadline = now + HALT_MS;
+	if (b->deaf)
+		b->hello_by = now + HALT_ALL_MS;
 	return backend_rsp_enter(b, BACKEND_RSP_HALTING, BACKEND_NONE);
+}
+
+/* gdbserver takes one byte off its line each time that something comes while its program runs. The questions that it did not hear are
+ * in front of the break-in there: a byte that means nothing, by itself, moves them on by one. */
+static int nudge(struct backend_rsp *b, uint64_t now)
+{
+	if (now >= b->hello_by)
+		return backend_rsp_late(b, now);
+	if (wire_idle(&b->wire))
+		wire_nudge(&b->wire);
+	b->tries++;
+	b->deadline = now + NUDGE_MS < b->hello_by ? now + NUDGE_MS : b->hello_by;
+	return 0;
 }
 
 int backend_rsp_say_halting(struct backend_rsp *b, uint64_t now)
 {
-	return now < b->deadline ? 0 : backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
+	if (now < b->deadline)
+		return 0;
+	return b->deaf ? nudge(b, now) : backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
+}
+
+static int settle(struct backend_rsp *b, uint64_t now)
+{
+	b->hello_by = now + HELLO_ALL_MS;
+	return backend_rsp_enter(b, BACKEND_RSP_SETTLING, BACKEND_MOVED);
+}
+
+/* It is asked from the start, and nothing that was said before may pass for an answer. */
+int backend_rsp_say_settling(struct backend_rsp *b, uint64_t now)
+{
+	if (b->received != b->wire.link->received)
+		b->deadline = now + QUIET_MS < b->hello_by ? now + QUIET_MS : b->hello_by;
+	b->received = b->wire.link->received;
+	if (now < b->deadline)
+		return 0;
+	b->strays = b->hello.strays = b->hello.chatter = 0;
+	return backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, BACKEND_MOVED);
 }
 
 int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now)
@@ -56,6 +97,17 @@ int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now)
 	return backend_rsp_enter(b, BACKEND_RSP_HELLO_WAIT, BACKEND_NONE);
 }
 
+/* A stub that has said nothing, and has taken what there is to take. */
+int backend_rsp_say_hello_wait(struct backend_rsp *b, uint64_t now)
+{
+	bool first = b->hello.step == HELLO_SUPPORTED && !b->stub.kgdb && !b->deaf;
+
+	if (now < b->deadline || !first || wire_midway(&b->wire))
+		return backend_rsp_late(b, now);
+	b->deaf = true;
+	return backend_rsp_enter(b, BACKEND_RSP_HALT, BACKEND_MOVED);
+}
+
 /* Before the first question. */
 int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
@@ -68,20 +120,50 @@ int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backe
 	return ++b->strays > BACKEND_RSP_STRAYS_MAX ? backend_rsp_fails(b, "it reports stops that nobody asked for") : BACKEND_MOVED;
 }
 
+/* A stop at once is the break-in's, whatever it says; later it may be a stub's that has just been switched on. */
+static int hear_deaf(struct backend_rsp *b, struct buf *body, uint64_t now)
+{
+	bool first = !b->hello.strays && !b->tries;
+	struct rsp_stop stop;
+
+	if (hello_is_chatter(buf_span(body))) {
+		backend_rsp_note(b, GUARD_UNASKED, "a packet that nobody asked for", buf_span(body));
+		return BACKEND_MOVED;
+	}
+	if (backend_rsp_is_stop(b, buf_span(body), &stop)) {
+		hello_stray(&b->hello, &stop);
+		b->hello.ran |= first;
+	}
+	return settle(b, now);
+}
+
+int backend_rsp_hear_settling(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
+{
+	struct rsp_stop stop;
+
+	(void)news, (void)now;
+	if (rsp_stop_parse(buf_span(body), &stop) == 0)
+		hello_stray(&b->hello, &stop);
+	return backend_rsp_pass_over(b);
+}
+
 int backend_rsp_hear_halting(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
-	int rc = backend_rsp_hear_early(b, body, news, now);
+	int rc;
 
+	if (b->deaf)
+		return hear_deaf(b, body, now);
+	rc = backend_rsp_hear_early(b, body, news, now);
 	return rc < 0 ? rc : backend_rsp_enter(b, BACKEND_RSP_HELLO_ASK, (enum backend_event)rc);
 }
 
 int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
 	enum hello_step step = b->hello.step;
-	unsigned chatter = b->hello.chatter;
+	bool chatter = hello_is_chatter(buf_span(body));
 	int rc = hello_answer(&b->hello, &b->stub, body);
 
-	if (b->hello.chatter != chatter)
+	if (chatter)
 		backend_rsp_note(b, GUARD_UNASKED, "a packet that nobody asked for", buf_span(body));
 	if (b->hello.note)
 		guard_note(&b->guard, GUARD_DOCUMENT, "%s", b->hello.note);

@@ -20,6 +20,7 @@ enum backend_rsp_state {
 	BACKEND_RSP_KNOCKING,
 	BACKEND_RSP_HALT, /* the same of a stub that hears nothing but 0x03 while its target runs */
 	BACKEND_RSP_HALTING,
+	BACKEND_RSP_SETTLING, /* it answered that, or only now what was asked before: nothing more of either may come */
 	BACKEND_RSP_HELLO_ASK,
 	BACKEND_RSP_HELLO_WAIT,
 	BACKEND_RSP_IDLE,
@@ -55,7 +56,9 @@ struct backend_rsp {
 	enum backend_rsp_state state;
 	enum backend_rsp_purpose purpose;
 	uint64_t deadline; /* of the answer, or of the next break-in */
-	uint64_t hello_by; /* it must be known by then; 0: not asked anything yet */
+	uint64_t hello_by; /* it must be known, or stand, by then; 0: not asked anything yet */
+	bool deaf;         /* its first question had no answer, so that it may run */
+	uint64_t received; /* how often something had come, when that was last looked at */
 	struct wire wire;
 	struct stub stub;
 	struct hello hello;
@@ -119,7 +122,9 @@ int backend_rsp_shown_stray(struct backend_rsp *b, struct backend_rsp_shown show
 int backend_rsp_late(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_halting(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_rsp_say_settling(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_hello(struct backend_rsp *b, uint64_t now) MUST_USE;
+int backend_rsp_say_hello_wait(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_request(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_wait(struct backend_rsp *b, uint64_t now) MUST_USE;
 int backend_rsp_say_going(struct backend_rsp *b, uint64_t now) MUST_USE;
@@ -138,6 +143,7 @@ int backend_kgdb_say_knocking(struct backend_rsp *b, uint64_t now) MUST_USE;
 
 /* What it makes of a packet: an event, or -errno. */
 int backend_rsp_hear_halting(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
+int backend_rsp_hear_settling(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;
 int backend_rsp_hear_answer(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now) MUST_USE;

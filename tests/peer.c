@@ -501,7 +501,7 @@ static void on_packet(struct peer_stub *p)
 	struct cursor c = cursor_of(span_from(body, r ? strlen(r->name) : 0));
 
 	record(p, body);
-	if (p->silent)
+	if (p->silent || (p->deaf && p->running && !p->asks))
 		return;
 	if (!p->no_ack)
 		must(p, buf_put_u8(&p->out, '+'));
@@ -605,7 +605,8 @@ void peer_plug(struct peer_stub *p, struct link *link)
 
 	peer_drop(p);
 	p->link = link;
-	p->no_ack = p->running = p->gone = false;
+	p->no_ack = p->gone = false;
+	p->running = ran && p->deaf;
 	p->unacked = p->general = p->asks = 0;
 	rsp_framer_reset(&p->framer);
 	buf_reset(&p->out, 0);

@@ -30,6 +30,7 @@ struct peer_stub {
 	bool running;
 	bool silent;        /* hears, and does nothing */
 	bool slow;          /* hears nothing for now */
+	bool deaf;          /* while it runs it hears nothing but a break-in, and it runs on whoever calls */
 	unsigned asks;      /* file requests of its own that are open: memory may be read and written */
 	bool no_ack, gone;  /* gone: it was detached from, or killed */
 	unsigned thread, general; /* of the last stop; of Hg */

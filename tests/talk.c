@@ -236,6 +236,11 @@ static void was_running(struct talk *t)
 	t->g->peer.running = true;
 }
 
+static void is_deaf(struct talk *t)
+{
+	t->g->peer.deaf = true;
+}
+
 static void is_away(struct talk *t)
 {
 	t->g->away = true;
@@ -297,7 +302,7 @@ static void target_line(struct talk *t, const char *line)
 		const char *words;
 		void (*does)(struct talk *t);
 		bool early; /* nothing has happened yet */
-	} alone[] = { { "was running", was_running, true }, { "is away", is_away, true }, { "is back", is_back, false },
+	} alone[] = { { "was running", was_running, true }, { "hears nothing while it runs", is_deaf, true }, { "is away", is_away, true }, { "is back", is_back, false },
 		      { "is met", met, false }, { "falls silent", falls_silent, false }, { "thinks", thinks, false },
 		      { "answers", answers, false }, { "boots", boots, false }, { "drops the line", drops, false },
 		      { "runs", runs, false }, { "stands", stands, false }, { "is left", is_left, false } };

@@ -311,7 +311,7 @@ void hello_stray(struct hello *h, const struct rsp_stop *stop)
 }
 
 /* "Fopen,..." or "O4142": it wants a file, or prints. Both may come at any time. */
-static bool is_chatter(struct span body)
+bool hello_is_chatter(struct span body)
 {
 	bool file = span_starts(body, "F"), text = span_starts(body, "O") && body.len % 2;
 	size_t i = 1;
@@ -323,16 +323,17 @@ static bool is_chatter(struct span body)
 	return (file && i > 1 && i < body.len && body.p[i] == ',') || (text && i == body.len);
 }
 
+/* Until the first answer it may run, and print as much as it likes. */
 int hello_answer(struct hello *h, struct stub *s, struct buf *body)
 {
 	struct rsp_stop stray;
 	bool stop = is_stray_stop(h, buf_span(body), &stray);
 
-	if (!stop && !is_chatter(buf_span(body)))
+	if (!stop && !hello_is_chatter(buf_span(body)))
 		return rows[h->step].take(h, s, body);
 	if (stop)
 		hello_stray(h, &stray);
-	h->chatter += !stop;
+	h->chatter += !stop && h->step != HELLO_SUPPORTED;
 	if (h->strays + h->chatter <= STRAYS_MAX)
 		return 0;
 	return fails(h, stop ? "it reports stops that nobody asked for" : "it sends packets that nobody asked for");

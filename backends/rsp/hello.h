@@ -13,7 +13,7 @@ struct hello {
 	char name[TDESC_NAME];  /* its annex */
 	unsigned strays;        /* stop replies that nobody had asked for */
 	bool ran;               /* it says that it ran until we came */
-	unsigned chatter;       /* console text, requests for files */
+	unsigned chatter;       /* console text, requests for files, since the first answer */
 	struct rsp_stop stop;   /* the answer to ? */
 	const char *note;       /* what was wrong with an answer, and it is done without or as if it were right; cleared by who tells it */
 	const char *why;        /* after an error */
@@ -29,6 +29,9 @@ int hello_request(struct hello *h, struct stub *s, struct buf *out) MUST_USE;
 
 /* A stop reply that nobody asked for. */
 void hello_stray(struct hello *h, const struct rsp_stop *stop);
+
+/* Console text, or a request for a file: it may come at any time. */
+bool hello_is_chatter(struct span body) MUST_USE;
 
 /* Takes its answer, which is used up. 1: the next request is due; 0: not the answer yet (.strays, .chatter), and left as it was;
  * -errno with .why. */

@@ -29,6 +29,11 @@ bool wire_idle(const struct wire *w)
 	return !w->left.len && !w->owed;
 }
 
+bool wire_midway(const struct wire *w)
+{
+	return w->left.len && w->left.len < w->tx.len;
+}
+
 bool wire_heard(const struct wire *w)
 {
 	return wire_idle(w) && w->resend_at == NEVER;
@@ -69,6 +74,11 @@ void wire_byte(struct wire *w, uint8_t c)
 	w->resend_at = NEVER;
 	w->packet = false;
 	w->expects = true;
+}
+
+void wire_nudge(struct wire *w)
+{
+	w->owed = w->owed ? w->owed : '+';
 }
 
 /* GRUB takes nothing but a + while it says a packet again and again; the one in "swbreak+" will do. */
@@ -212,7 +222,7 @@ static int on_ack(struct wire *w)
 static int on_nak(struct wire *w)
 {
 	w->odd |= WIRE_ODD_NAK;
-	if (w->no_ack)
+	if (w->no_ack || !w->packet)
 		return 0;
 	if (++w->naks > WIRE_RETRIES)
 		return broken(w, "it asks for the same packet again and again");

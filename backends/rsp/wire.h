@@ -53,8 +53,10 @@ struct buf *wire_open(struct wire *w);
 int wire_close(struct wire *w) MUST_USE;
 void wire_once(struct wire *w);            /* the packet that was closed may never be heard: it is sent once */
 void wire_byte(struct wire *w, uint8_t c); /* 0x03 */
+void wire_nudge(struct wire *w);           /* a + that nobody waits for; means nothing to a stub */
 void wire_still_due(struct wire *w, uint64_t now); /* the last packet heard is no answer to ours, which may have been lost */
 bool wire_idle(const struct wire *w);      /* everything has gone */
+bool wire_midway(const struct wire *w);    /* of the packet a part has gone, and not all */
 bool wire_heard(const struct wire *w);     /* and the stub has it, as far as it says so */
 
 int wire_push(struct wire *w, uint64_t now) MUST_USE; /* 1 all gone, 0 nothing to do or not now, -errno */

@@ -17,7 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
-enum { ROOM = 65536, SHOWN = 512, STEPS = 64, ROUNDS = 200, RESTLESS = 100, PIECE = 4096 };
+enum { ROOM = 65536, SHOWN = 512, STEPS = 64, ROUNDS = 1200, RESTLESS = 100, PIECE = 4096 };
 enum state { OPENING, STOPPED, ASKED, RUNNING, LEAVING, LOST };
 
 /* What is known of it. */

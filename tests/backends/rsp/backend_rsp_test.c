@@ -157,8 +157,6 @@ static void no_hello(void **state)
 	peer.silent = true;
 	assert_int_equal(next(), BACKEND_NONE);
 	assert_in_range(due(), now + 1000, now + 1999); /* asked again: it may have been lost */
-	now += 5000;
-	assert_int_equal(next(), -ETIMEDOUT);
 }
 
 static void break_in(void **state)
@@ -1000,6 +998,215 @@ static void a_question_that_was_not_taken(void **state)
 	assert_false(be->ops->info(be)->was_running);
 }
 
+/* ---- one that runs already ---- */
+
+#define FEATURES "PacketSize=90;QStartNoAckMode+;vContSupported+;qXfer:features:read+;swbreak+"
+enum { HELLO = 5000, HALT = 200, HALT_ALL = 4000, QUIET = 500 };
+
+/* It runs, and has not heard the first question, nor when that was said again. */
+static void is_not_answered(void)
+{
+	peer.running = peer.silent = true;
+	for (uint64_t end = now + HELLO; now < end; now = due()) {
+		assert_int_equal(next(), BACKEND_NONE);
+		assert_null(strstr(got(), "^C"));
+	}
+}
+
+/* It is told to stop, and does not, for now. */
+static void is_told_to_stop(void)
+{
+	is_not_answered();
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "^C");
+	assert_int_equal(due(), now + HALT);
+}
+
+/* Nothing is asked before what was said before can be no answer any more. */
+static void settles(uint64_t ms)
+{
+	for (uint64_t end = now + ms; now < end; now = due()) {
+		assert_int_equal(next(), BACKEND_NONE);
+		assert_string_equal(got(), "nothing");
+		assert_true(due() <= end);
+	}
+	peer.silent = peer.running = false;
+	assert_int_equal(next(), BACKEND_STOPPED);
+	assert_int_equal(strncmp(got(), "qSupported:", 11), 0);
+	assert_null(peer.rude);
+}
+
+static bool ran(void)
+{
+	return be->ops->info(be)->was_running;
+}
+
+static void it_is_stopped_and_met(void **state)
+{
+	(void)state;
+	is_not_answered();
+	peer.silent = false;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_string_equal(got(), "^C");
+	settles(QUIET);
+	assert_true(ran());
+	tells("nothing");
+}
+
+/* Whoever led it before had agreed with it that nothing is acknowledged. */
+static void it_acknowledges_nothing(void **state)
+{
+	peer.no_ack = true;
+	it_is_stopped_and_met(state);
+}
+
+/* It stands, and takes its time. */
+static void it_answers_just_in_time(void **state)
+{
+	(void)state;
+	peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	(void)got();
+	now += 900;
+	peer.silent = false;
+	peer.no_ack = true; /* it acknowledges what it answers, not what it hears */
+	assert_int_equal(says(FEATURES), BACKEND_STOPPED);
+	assert_null(strstr(got(), "^C"));
+	assert_false(ran());
+}
+
+/* To each time that it was asked. */
+static void it_answers_late(void **state)
+{
+	(void)state;
+	is_told_to_stop();
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(says(FEATURES), BACKEND_NONE);
+		assert_int_equal(due(), now + QUIET);
+		now += 249;
+		assert_int_equal(next(), BACKEND_NONE);
+		assert_string_equal(got(), "nothing");
+	}
+	settles(QUIET - 249);
+	assert_false(ran());
+	tells("nothing");
+}
+
+static void it_stops_and_answers_late(void **state)
+{
+	(void)state;
+	is_told_to_stop();
+	assert_int_equal(says("T05thread:1;"), BACKEND_NONE);
+	assert_int_equal(says("T05thread:1;"), BACKEND_NONE);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(says(FEATURES), BACKEND_NONE);
+	settles(QUIET);
+	assert_true(ran());
+}
+
+static void it_answers_late_and_stops(void **state)
+{
+	(void)state;
+	is_told_to_stop();
+	assert_int_equal(says(FEATURES), BACKEND_NONE);
+	assert_int_equal(says("T02thread:1;"), BACKEND_NONE);
+	settles(QUIET);
+	assert_true(ran());
+}
+
+/* More of it than a stub that stands may say. */
+static void it_prints(void **state)
+{
+	(void)state;
+	peer.running = peer.silent = true;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(says("O41"), BACKEND_NONE);
+		now += 10;
+	}
+	now += HELLO - 1000;
+	assert_int_equal(next(), BACKEND_NONE);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(says(i % 2 ? "O41" : "Fopen,1/2,0,0"), BACKEND_NONE);
+	assert_non_null(strstr(got(), "^C"));
+	assert_int_equal(says("T05thread:1;"), BACKEND_NONE);
+	settles(QUIET);
+	assert_true(ran());
+}
+
+/* Until then, gdbserver moves what it did not hear, byte by byte. The break-in is not said again, not even when it is asked for. */
+static void it_stops_in_the_end(void **state)
+{
+	static const struct {
+		const char *stop;
+		bool ran;
+	} v[] = { { "T02thread:1;", true }, { "T05thread:1;", false } }; /* the other one is just switched on, as far as can be known */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+		is_told_to_stop();
+		assert_int_equal(buf_put_text(&peer.out, "-"), 0);
+		for (uint64_t end = now + HALT_ALL - 1; now < end; now = due() < end ? due() : end) {
+			assert_int_equal(next(), BACKEND_NONE);
+			assert_string_equal(got(), "nothing");
+		}
+		assert_int_equal(says(v[i].stop), BACKEND_NONE);
+		settles(QUIET);
+		assert_int_equal(ran(), v[i].ran);
+		end(NULL);
+		begin(&(void *){ NULL });
+	}
+}
+
+static void it_is_not_there(void **state)
+{
+	(void)state;
+	is_told_to_stop();
+	now += HALT_ALL - 1;
+	assert_int_equal(next(), BACKEND_NONE);
+	assert_int_equal(due(), now + 1);
+	now++;
+	assert_int_equal(next(), -ETIMEDOUT);
+	assert_true(span_starts(span_of(be->ops->why(be)), "it does not answer, nor stop ("));
+	assert_string_equal(got(), "nothing");
+}
+
+/* As long as something comes, it is asked nothing; of what comes there is an end. */
+static void it_does_not_come_to_rest(void **state)
+{
+	int rc = BACKEND_NONE;
+
+	(void)state;
+	is_told_to_stop();
+	for (int i = 0; i < 20 && rc == BACKEND_NONE; i++)
+		rc = says(i % 2 ? "OK" : "E01"); /* the same twice would be said twice */
+	assert_int_equal(rc, -EPROTO);
+	assert_string_equal(be->ops->why(be), "it sends packets that nobody asked for");
+	end(NULL);
+	begin(&(void *){ NULL });
+	is_told_to_stop();
+	assert_int_equal(says("T02thread:1;"), BACKEND_NONE);
+	for (const char *byte = "$O41#b4"; *byte; byte++, now += 400) {
+		assert_int_equal(buf_put_u8(&peer.out, (uint8_t)*byte), 0);
+		assert_int_equal(next(), BACKEND_NONE);
+		assert_string_equal(got(), "nothing");
+	}
+	settles(QUIET - 400);
+	assert_true(ran());
+}
+
+/* It is told to stop once: a second silence is the end. */
+static void it_stops_and_is_silent(void **state)
+{
+	(void)state;
+	is_told_to_stop();
+	assert_int_equal(says("T02thread:1;"), BACKEND_NONE);
+	now += QUIET;
+	for (uint64_t end = now + HELLO; now < end; now = due())
+		assert_int_equal(next(), BACKEND_NONE);
+	assert_null(strstr(got(), "^C"));
+	assert_int_equal(next(), -ETIMEDOUT);
+}
+
 /* ---- bytes that are no packets ---- */
 
 static void bytes(void **state)
@@ -1045,7 +1252,10 @@ int main(void)
 		CASE(a_thread_list_without_an_end), CASE(file_requests), CASE(a_long_write), CASE(file_requests_without_an_end),
 		CASE(beside_a_file_request), CASE(a_write_whose_bytes_do_not_come), CASE(a_write_that_hangs), CASE(a_break_while_it_writes),
 		CASE(a_write_while_it_is_stopped), CASE(the_line_is_cut_while_it_writes), CASE(a_strange_hello), CASE(a_stop_within_the_hello),
-		CASE(a_question_that_was_not_taken), CASE(bytes),
+		CASE(a_question_that_was_not_taken), CASE(it_is_stopped_and_met), CASE_OF(it_is_stopped_and_met, kgdb), CASE(it_acknowledges_nothing),
+		CASE(it_answers_just_in_time), CASE(it_answers_late), CASE(it_stops_and_answers_late), CASE(it_answers_late_and_stops),
+		CASE(it_prints), CASE(it_stops_in_the_end), CASE(it_is_not_there), CASE(it_does_not_come_to_rest), CASE(it_stops_and_is_silent),
+		CASE(bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -335,6 +335,7 @@ static void text_between_answers(void **state)
 
 		buf_reset(&out, 0);
 		assert_int_equal(hello_request(&h, &s, &out), 1);
+		assert_int_equal(answer(""), 1);
 		rc = answer(chatter[i]);
 		if (rc != (i < 5 ? 0 : 1))
 			fail_msg("%s: %d", chatter[i], rc);
@@ -362,6 +363,18 @@ static void what_it_stood_for(void **state)
 	assert_true(h.strays == 4 && !h.ran);
 }
 
+/* Before the first answer it may run. */
+static void text_of_one_that_runs(void **state)
+{
+	(void)state;
+	buf_reset(&out, 0);
+	assert_int_equal(hello_request(&h, &s, &out), 1);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(answer(i % 2 ? "O41" : "Fopen,1/2,0,0"), 0);
+	assert_int_equal(answer("S02"), 0);
+	assert_true(h.ran && !h.chatter);
+}
+
 /* So many of both, and no more. */
 static void text_without_an_end(void **state)
 {
@@ -370,6 +383,8 @@ static void text_without_an_end(void **state)
 	(void)state;
 	for (size_t last = 0; last < 4; last++) {
 		buf_reset(&out, 0);
+		assert_int_equal(hello_request(&h, &s, &out), 1);
+		assert_int_equal(answer(""), 1);
 		assert_int_equal(hello_request(&h, &s, &out), 1);
 		for (size_t i = 0; i < 4; i++)
 			assert_int_equal(answer(says[i]), 0);
@@ -437,7 +452,7 @@ int main(void)
 		CASE(a_stub_that_knows_little), CASE(a_stub_that_knows_much), CASE(stray_stops), CASE(wrong_answers),
 		CASE(no_description), CASE(packet_sizes), CASE(always_ends), CASE(answers_that_are_noted), CASE(a_long_list_of_features),
 		CASE(descriptions_that_are_noted), CASE(memory_maps_that_are_noted), CASE(a_document_without_an_end), CASE(text_between_answers),
-		CASE(what_it_stood_for), CASE(text_without_an_end), CASE(current_threads),
+		CASE(what_it_stood_for), CASE(text_of_one_that_runs), CASE(text_without_an_end), CASE(current_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -449,7 +449,7 @@ static void notifications_are_noise(void **state)
 	assert_string_equal(w.why, "it sends what is no packet");
 }
 
-/* The break goes alone, and not into a packet. */
+/* The break goes alone, and not into a packet; who wants a packet again does not mean it. */
 static void a_break(void **state)
 {
 	(void)state;
@@ -458,7 +458,25 @@ static void a_break(void **state)
 	assert_string_equal(arrived(), "\003");
 	told("-");
 	gets(NULL);
-	assert_string_equal(arrived(), "\003");
+	assert_string_equal(arrived(), "");
+}
+
+/* It is no answer to anything, and takes the place of none that is owed. */
+static void a_nudge(void **state)
+{
+	struct buf *body;
+
+	(void)state;
+	wire_nudge(&w);
+	assert_false(wire_idle(&w));
+	assert_int_equal(push(), 1);
+	assert_string_equal(arrived(), "+");
+	assert_true(wire_idle(&w));
+	told("$OK#00");
+	assert_int_equal(wire_pull(&w, &body, now), 1);
+	wire_nudge(&w);
+	assert_int_equal(push(), 1);
+	assert_string_equal(arrived(), "-");
 }
 
 static void a_request_that_does_not_fit(void **state)
@@ -699,7 +717,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(asks_and_answers), CASE(owed_with_the_next), CASE(two_packets_in_one_breath), CASE(without_acknowledgements), CASE(asked_for_again),
-		CASE(noise_on_the_line), CASE(what_is_no_packet), CASE(a_packet_without_an_end), CASE(a_break),
+		CASE(noise_on_the_line), CASE(what_is_no_packet), CASE(a_packet_without_an_end), CASE(a_break), CASE(a_nudge),
 		CASE(the_longest_packet), CASE(oddities), CASE(a_packet_that_does_not_end_in_time), CASE(a_packet_that_begins_again),
 		CASE(packets_without_a_pause), CASE(slow_lines), CASE(noise_and_time), CASE(notifications_are_noise),
 		CASE(a_request_that_does_not_fit), CASE(the_end_of_the_line), CASE(every_fault),
