@@ -38,7 +38,7 @@ static int hear_data(struct backend_kd *b, const struct kd_packet *p)
 
 static int hear_acked(struct backend_kd *b)
 {
-	if (b->req.asking && b->req.unreplied)
+	if (backend_kd_is_asking(b) && b->req.unreplied)
 		backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_SUCCESS });
 	return BACKEND_MOVED;
 }
@@ -46,7 +46,7 @@ static int hear_acked(struct backend_kd *b)
 /* It booted, or it had given us up; which of both is seen when it stands next. */
 static int hear_restarted(struct backend_kd *b)
 {
-	if (b->req.asking)
+	if (backend_kd_is_asking(b))
 		guard_note(&b->guard, GUARD_UNASKED, "it began anew in the middle of a request");
 	b->restarted = true;
 	backend_kd_void_request(b);
@@ -56,7 +56,7 @@ static int hear_restarted(struct backend_kd *b)
 /* What is out may have been taken before: its next try may be dropped. The RESET was counted when it went. */
 static int hear_reset_done(struct backend_kd *b)
 {
-	b->req.asks -= b->req.asking && b->req.asks;
+	b->req.asks -= backend_kd_is_asking(b) && b->req.asks;
 	backend_kd_void_request(b);
 	return BACKEND_MOVED;
 }
@@ -140,7 +140,7 @@ static const struct {
 
 static int work(struct backend_kd *b, struct backend_news *news)
 {
-	return b->task.run && !b->req.asking && !b->req.unsent ? b->task.run(b, news) : 0;
+	return b->task.run && !backend_kd_is_asking(b) && b->req.state != BACKEND_KD_UNSENT ? b->task.run(b, news) : 0;
 }
 
 /* Nobody acknowledges an answer to a prompt any more when it was heard, and that was lost: the target runs on. */
@@ -148,7 +148,7 @@ static int tick(struct backend_kd *b, uint64_t now)
 {
 	int rc = kd_wire_tick(&b->line.wire, now);
 
-	if (rc == -ETIMEDOUT && !b->req.asking)
+	if (rc == -ETIMEDOUT && !backend_kd_is_asking(b))
 		return 0;
 	if (rc < 0)
 		b->why = b->line.wire.why;
@@ -257,7 +257,7 @@ static void kd_wait(const struct backend *be, struct wait *w)
 	link_wait(b->line.link, w);
 	w->read = true;
 	wait_until(w, kd_wire_until(&b->line.wire));
-	if (b->req.asking)
+	if (backend_kd_is_asking(b))
 		wait_until(w, b->req.answer_by);
 	if (b->said.calm_at > b->now)
 		wait_until(w, b->said.calm_at);

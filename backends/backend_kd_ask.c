@@ -8,8 +8,8 @@ int backend_kd_ask(struct backend_kd *b, const struct kd_request *r)
 		return -EINVAL;
 	b->req.asked = *r;
 	b->req.asked.data = (struct span){ 0 };
-	b->req.unsent = true;
-	b->req.answered = b->req.by_report = b->req.going = false;
+	b->req.state = BACKEND_KD_UNSENT;
+	b->req.by_report = b->req.going = false;
 	b->req.asks = 0;
 	return 0;
 }
@@ -24,16 +24,22 @@ int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r)
 
 bool backend_kd_answer(struct backend_kd *b)
 {
-	bool was = b->req.answered;
+	bool was = b->req.state == BACKEND_KD_ANSWERED;
 
-	b->req.answered = false;
+	if (was)
+		b->req.state = BACKEND_KD_NO_REQUEST;
 	return was;
+}
+
+void backend_kd_drop_answer(struct backend_kd *b)
+{
+	(void)!backend_kd_answer(b);
 }
 
 void backend_kd_settle(struct backend_kd_request *q, struct kd_reply reply)
 {
-	q->asking = q->unreplied = false;
-	q->answered = true;
+	q->state = BACKEND_KD_ANSWERED;
+	q->unreplied = false;
 	q->reply = reply;
 }
 
@@ -42,12 +48,11 @@ void backend_kd_void_request(struct backend_kd *b)
 {
 	bool again;
 
-	if (!b->req.asking)
+	if (!backend_kd_is_asking(b))
 		return;
 	again = kd_api_info(b->req.asked.api)->idempotent || (b->req.going && !b->restarted);
 	if (again && ++b->req.asks < BACKEND_KD_ASKS) {
-		b->req.asking = false;
-		b->req.unsent = true;
+		b->req.state = BACKEND_KD_UNSENT;
 		return;
 	}
 	backend_kd_settle(&b->req, (struct kd_reply){ .status = KD_UNSUCCESSFUL });
@@ -69,10 +74,10 @@ static bool send_request(struct backend_kd *b, uint64_t now)
 {
 	const struct kd_api_info *api = kd_api_info(b->req.asked.api);
 
-	if (!b->req.unsent || kd_wire_send(&b->line.wire, KD_TYPE_MANIPULATE, buf_span(&b->req.payload), (struct span){ 0 }) < 0)
+	if (b->req.state != BACKEND_KD_UNSENT ||
+	    kd_wire_send(&b->line.wire, KD_TYPE_MANIPULATE, buf_span(&b->req.payload), (struct span){ 0 }) < 0)
 		return false;
-	b->req.unsent = false;
-	b->req.asking = true;
+	b->req.state = BACKEND_KD_ASKING;
 	b->req.unreplied = !api->has_reply && !b->req.by_report;
 	b->req.answer_by = now + patience(b);
 	return true;
@@ -151,7 +156,7 @@ static bool goes_surely(struct backend_kd *b)
 /* The request may have been dropped without a word: then its stream of ids is not ours, and a RESET mends that. */
 int backend_kd_late(struct backend_kd *b, uint64_t now)
 {
-	if (!b->req.asking || now < b->req.answer_by)
+	if (!backend_kd_is_asking(b) || now < b->req.answer_by)
 		return 0;
 	if (kd_wire_rests(&b->line.wire)) {
 		b->req.answer_by = now + patience(b);
@@ -173,7 +178,7 @@ int backend_kd_late(struct backend_kd *b, uint64_t now)
 int backend_kd_hear_reply(struct backend_kd *b, struct span payload)
 {
 	struct kd_reply reply;
-	int rc = b->req.asking ? kd_reply_parse(payload, &b->req.asked, &reply) : -EBADMSG;
+	int rc = backend_kd_is_asking(b) ? kd_reply_parse(payload, &b->req.asked, &reply) : -EBADMSG;
 
 	if (rc == -EBADMSG) {
 		guard_note(&b->guard, GUARD_UNASKED, "an answer that nobody waits for");

@@ -274,7 +274,7 @@ static void edit(struct backend_kd *b, unsigned cpu)
 	if (b->breaks.flush.edited != cpu)
 		return;
 	b->breaks.flush.edited++;
-	b->req.answered = false;
+	backend_kd_drop_answer(b);
 	failed = kd_slots_edit(&b->breaks.slots, &b->cpus[cpu].regs);
 	for (unsigned i = 0; i < failed; i++)
 		backend_kd_print(b, "kdgate: a hardware breakpoint could not be set in a processor's debug registers\n");

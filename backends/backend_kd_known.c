@@ -122,7 +122,7 @@ int backend_kd_fetch_some(struct backend_kd *b, uint64_t addr, size_t n, bool ph
 	struct kd_request r;
 
 	if (kd_fetch_begin(f, addr, n, physical))
-		b->req.answered = false;
+		backend_kd_drop_answer(b);
 	if (backend_kd_answer(b))
 		kd_fetch_take(f, b->req.reply.data, backend_kd_good(b), (size_t)b->req.asked.count, most);
 	if (kd_fetch_over(f) || (b->task.cut && b->state == BACKEND_KD_BUSY))

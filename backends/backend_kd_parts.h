@@ -115,16 +115,22 @@ struct backend_kd_said {
 	uint64_t calm_at;               /* a target that storms waits until then */
 };
 
+enum backend_kd_request_state {
+	BACKEND_KD_NO_REQUEST,
+	BACKEND_KD_UNSENT,   /* it waits for the wire */
+	BACKEND_KD_ASKING,   /* for its answer */
+	BACKEND_KD_ANSWERED, /* .reply has not been looked at */
+};
+
 /* The request that is out, or was: backend_kd_ask.c. */
 struct backend_kd_request {
+	enum backend_kd_request_state state;
 	struct kd_request asked;
 	struct buf payload;             /* of it */
-	bool unsent, asking;            /* it waits for the wire; for its answer */
 	unsigned asks;
 	uint64_t answer_by;
 	struct kd_reply reply;
 	struct buf data;                /* what .reply.data points into */
-	bool answered;                  /* .reply has not been looked at */
 	bool unreplied;                 /* it has no answer: its ACK is all */
 	bool by_report;                 /* its answer is a state change */
 	bool going;                     /* it lets the target run */
@@ -218,6 +224,11 @@ static inline bool backend_kd_good(const struct backend_kd *b) /* the answer tha
 	return kd_status_ok(b->req.reply.status);
 }
 
+static inline bool backend_kd_is_asking(const struct backend_kd *b) /* something is out */
+{
+	return b->req.state == BACKEND_KD_ASKING;
+}
+
 static inline struct kd_cpu backend_kd_cpu(const struct backend_kd *b, unsigned n)
 {
 	return (struct kd_cpu){ b->version.machine, (uint16_t)n };
@@ -250,6 +261,7 @@ void backend_kd_print(struct backend_kd *b, const char *fmt, ...) __attribute__(
 int backend_kd_ask(struct backend_kd *b, const struct kd_request *r) MUST_USE;
 int backend_kd_ask_report(struct backend_kd *b, const struct kd_request *r) MUST_USE; /* answered by a state change, .st */
 bool backend_kd_answer(struct backend_kd *b) MUST_USE;
+void backend_kd_drop_answer(struct backend_kd *b); /* nobody looks at it */
 int backend_kd_send(struct backend_kd_line *l, uint64_t now) MUST_USE; /* what is due on the wire: 1 moved, 0, -errno */
 int backend_kd_push(struct backend_kd *b, uint64_t now) MUST_USE; /* the same, and what waits for the wire */
 int backend_kd_late(struct backend_kd *b, uint64_t now) MUST_USE; /* no answer has come: 0, -errno */

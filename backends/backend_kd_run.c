@@ -78,7 +78,7 @@ static int pass_flag(struct backend_kd *b)
 		(void)!kd_regs_set_trap(backend_kd_regs(b), false);
 	if (rc > 0)
 		b->run.leaked = false;
-	b->req.answered = false;
+	backend_kd_drop_answer(b);
 	return rc;
 }
 

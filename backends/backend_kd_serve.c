@@ -108,7 +108,7 @@ static int refuse_change(struct backend_kd *b, struct backend_news *news, int rc
 
 static int change(struct backend_kd *b, struct kd_regs *r, unsigned num)
 {
-	b->req.answered = false;
+	backend_kd_drop_answer(b);
 	return b->task.cmd.op == RSP_OP_REGS_WRITE ? change_all(b, r) : kd_reg_put(r, num, b->task.cmd.data.p, b->task.cmd.data.len);
 }
 
@@ -191,7 +191,7 @@ static int write_memory(struct backend_kd *b, struct backend_news *news)
 	if (rc <= 0)
 		return rc;
 	if (!b->task.step++)
-		b->req.answered = false;
+		backend_kd_drop_answer(b);
 	kd_fetch_forget(&b->fetch);
 	b->st.report.stream_n = 0; /* as it was */
 	if (backend_kd_answer(b) && !take_written(b))

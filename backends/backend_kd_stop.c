@@ -82,22 +82,20 @@ static int request_done(struct backend_kd *b)
 /* A stop may be here before the ACK of the resume, or before the task has seen that. */
 int backend_kd_hear_state(struct backend_kd *b, const struct kd_packet *p)
 {
-	bool reports = b->req.asking && b->req.by_report;
+	bool reports = backend_kd_is_asking(b) && b->req.by_report;
 
 	if (b->state != BACKEND_KD_RUN && !b->req.going && !reports)
 		return hear_again(b, p);
-	if ((b->req.going && b->req.unsent && says_again(b, p)) || take_report(b, p) < 0)
+	if ((b->req.going && b->req.state == BACKEND_KD_UNSENT && says_again(b, p)) || take_report(b, p) < 0)
 		return BACKEND_MOVED;
 	if (b->state == BACKEND_KD_RUN) {
 		backend_kd_begin(b, BACKEND_KD_LOOK, backend_kd_task_look);
 		return BACKEND_MOVED;
 	}
 	b->stop.early = b->req.going;
-	if (b->stop.early && b->req.unsent) {
-		b->req.unsent = false;
-		b->req.answered = true;
-	}
-	return b->req.asking ? request_done(b) : BACKEND_MOVED;
+	if (b->stop.early && b->req.state == BACKEND_KD_UNSENT)
+		b->req.state = BACKEND_KD_ANSWERED;
+	return backend_kd_is_asking(b) ? request_done(b) : BACKEND_MOVED;
 }
 
 static void stop_is(struct rsp_stop *s, unsigned signal, enum rsp_stop_why why)

@@ -24,7 +24,8 @@ void backend_kd_begin(struct backend_kd *b, enum backend_kd_state state, int (*t
 	b->task.step = 0;
 	b->task.at = 0;
 	b->breaks.flush = (struct backend_kd_flush){ 0 };
-	b->task.cut = b->req.answered = false;
+	b->task.cut = false;
+	backend_kd_drop_answer(b);
 }
 
 int backend_kd_done(struct backend_kd *b, enum backend_kd_state state, enum backend_event ev)
@@ -40,7 +41,7 @@ int backend_kd_stages(struct backend_kd *b, int (*const *stages)(struct backend_
 
 	while (b->task.step < n && (rc = stages[b->task.step](b)) > 0) {
 		b->task.step++;
-		b->req.answered = false;
+		backend_kd_drop_answer(b);
 	}
 	return rc;
 }
