@@ -250,22 +250,36 @@ static int text_check(const char *text, size_t most, char *why, size_t why_size)
 	return *text ? 0 : config_refuse(why, why_size, "the address is empty; expected something like tcp:127.0.0.1:1234");
 }
 
-/* text from at on is LINK:ADDRESS. */
-static int take_link(struct addr *a, const char *text, size_t at, bool target, char *why, size_t why_size)
+/* What an address is for. */
+struct use {
+	bool target;
+	const char *kind, *expect;
+};
+
+static const struct use for_target = { true, "link", EXPECT_TARGET };
+static const struct use for_line = { true, "link", EXPECT_LINE };
+static const struct use for_listener = { false, "listening address", EXPECT_LISTEN };
+
+static bool is_row(const struct link_row *row, const char *name, size_t n, const struct use *use)
 {
-	const char *expect = target ? EXPECT_TARGET : EXPECT_LISTEN;
+	return strlen(row->name) == n && !memcmp(row->name, name, n) && (use->target ? row->target : row->listener);
+}
+
+/* text from at on is LINK:ADDRESS. */
+static int take_link(struct addr *a, const char *text, size_t at, const struct use *use, char *why, size_t why_size)
+{
 	const char *name = text + at;
 	size_t n = strcspn(name, ":");
 	struct addr made = { 0 };
 	const struct link_row *row = links;
 	int rc;
 
-	while (row < links + COUNT(links) && !(strlen(row->name) == n && !memcmp(row->name, name, n) && (target ? row->target : row->listener)))
+	while (row < links + COUNT(links) && !is_row(row, name, n, use))
 		row++;
 	if (row == links + COUNT(links))
-		return config_refuse(why, why_size, "%s: unknown kind of %s \"%.*s\"; %s", text, target ? "link" : "listening address", (int)n, name, expect);
+		return config_refuse(why, why_size, "%s: unknown kind of %s \"%.*s\"; %s", text, use->kind, (int)n, name, use->expect);
 	if (!row->take)
-		return config_refuse(why, why_size, "%s: this version does not have %s yet; %s", text, row->name, expect);
+		return config_refuse(why, why_size, "%s: this version does not have %s yet; %s", text, row->name, use->expect);
 	made.kind = row->kind;
 	memcpy(made.text, text, strlen(text) + 1);
 	rc = row->take(&made, name[n] ? name + n + 1 : name + n, why, why_size);
@@ -304,7 +318,7 @@ int config_target_text(struct config_target *t, const char *text, char *why, siz
 		return config_refuse(why, why_size, "%s: unknown protocol \"%.*s\"; " EXPECT_TARGET, text, (int)n, text);
 	if (!proto || text[n] != (proto->link ? ':' : '+'))
 		return config_refuse(why, why_size, "%s is not PROTOCOL+LINK:ADDRESS; " EXPECT_TARGET, text);
-	rc = take_link(&addr, text, proto->link ? 0 : n + 1, true, why, why_size);
+	rc = take_link(&addr, text, proto->link ? 0 : n + 1, &for_target, why, why_size);
 	if (rc)
 		return rc;
 	if ((addr.kind == ADDR_KDNET) != proto->link)
@@ -325,7 +339,7 @@ int config_console_line_text(struct config_target *t, const char *text, char *wh
 
 	if (!rc && find_proto(text, strcspn(text, "+:")))
 		return config_refuse(why, why_size, "%s: a console speaks no protocol; " EXPECT_LINE, text);
-	rc = rc ? rc : take_link(&addr, text, 0, true, why, why_size);
+	rc = rc ? rc : take_link(&addr, text, 0, &for_line, why, why_size);
 	rc = rc ? rc : check_port(&addr, why, why_size);
 	if (rc)
 		return rc;
@@ -341,7 +355,7 @@ int config_addr_text(struct addr *a, const char *text, char *why, size_t why_siz
 	int rc = text_check(text, CONFIG_ADDRESS - 1, why, why_size);
 
 	if (!rc)
-		rc = take_link(&made, text, 0, false, why, why_size);
+		rc = take_link(&made, text, 0, &for_listener, why, why_size);
 	if (rc)
 		return rc;
 	if (made.kind == ADDR_TCP && !strcmp(made.host, "localhost"))

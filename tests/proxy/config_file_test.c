@@ -83,6 +83,7 @@ static void test_whole(void **state)
 
 #define P "policy: { p: { rules = \"allow query\" } }\n"
 #define T "target: { t: {\n connect = \"rsp+tcp:127.0.0.1:1\"\n"
+#define K "target: { t: {\n connect = \"kgdb+unix:/x\"\n"
 #define L " listen: {\n address = \"unix:/s\"\n"
 #define SECURE "secure = true audit = \"/a\"\n"
 #define LISTEN(address) "listen: { address = \"" address "\" } } }"
@@ -161,6 +162,11 @@ static const struct {
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
 	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, cache, unconfirmed, console_line, break_in, key_file, console_log, console_to_debugger, listen, console" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },
+	{ K "console_line = \"serial:/dev/x@0\"\n" LISTEN("stdio"), "f:3: serial:/dev/x@0 has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
+	{ K "console_line = \"unix:c\"\n" LISTEN("stdio"), "f:3: unix:c is relative; expected a path that begins with /" },
+	{ K "console_line = \"kdnet:127.0.0.1:1\"\n" LISTEN("stdio"), "f:3: kdnet:127.0.0.1:1: a console speaks no protocol; expected serial:DEVICE@BAUD, rfc2217:HOST:PORT, telnet:HOST:PORT, tcp:HOST:PORT, unix:PATH or udp:HOST:PORT" },
+	{ K "console_line = \"tcp:127.0.0.1:0\"\n" LISTEN("stdio"), "f:3: tcp:127.0.0.1:0: nothing can be reached at port 0; expected a number from 1 to 65535" },
+	{ K "console_line = 5\n" LISTEN("stdio"), "f:3: console_line is of another kind; expected console_line = \"...\"" },
 	{ T "max_clients = \"lots\"\n" LISTEN("stdio"), "f:3: max_clients is of another kind; expected max_clients = NUMBER" },
 	{ T "cache = \"no\"\n" LISTEN("stdio"), "f:3: cache is of another kind; expected cache = true or false" },
 	{ T "max_clients = 257\n" LISTEN("stdio"), "f:3: \"257\" is no number of clients; expected 1 to 256" },
@@ -625,6 +631,16 @@ static void test_print(void **state)
 	prints(whole, lines, COUNT(lines));
 }
 
+static void test_print_lines(void **state)
+{
+	static const char *const two[] = { "\ntarget t\n  is at kgdb+unix:/x\n  has its console on a line of its own, telnet:127.0.0.1:4001\n  takes" };
+	static const char *const one[] = { "-line of its own" };
+
+	(void)state;
+	prints(K "console_line = \"telnet:127.0.0.1:4001\"\n" LISTEN("stdio"), two, COUNT(two));
+	prints(K LISTEN("stdio"), one, COUNT(one));
+}
+
 static void test_print_secure(void **state)
 {
 	static const char *const secure[] = {
@@ -663,6 +679,7 @@ int main(void)
 		cmocka_unit_test(test_short_why),
 		cmocka_unit_test(test_secure),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_lines),
 		cmocka_unit_test(test_print_secure),
 	};
 

@@ -592,6 +592,69 @@ static void test_wholes(void **state)
 	}
 }
 
+/* Two lines that are one, as far as can be told. */
+static void test_console_lines(void **state)
+{
+	static const struct {
+		const char *target, *line;
+		bool fine;
+	} lines[] = {
+		{ "kgdb+serial:/dev/ttyUSB0@115200", "serial:/dev/ttyUSB1@115200", true },
+		{ "kgdb+serial:/dev/ttyUSB0@115200", "serial:/dev/ttyUSB0@9600", false },
+		{ "kgdb+serial:/dev/null", "serial:/dev/../dev/null", false }, /* by another name */
+		{ "kgdb+serial:/dev/null", "serial:/dev/zero", true },
+		{ "kgdb+serial:/dev/x", "unix:/dev/x", true },
+		{ "kgdb+unix:/a", "unix:/a", false },
+		{ "kgdb+tcp:127.0.0.1:1", "tcp:localhost:1", false },
+		{ "kgdb+tcp:127.0.0.1:1", "telnet:127.0.0.1:1", false },
+		{ "kgdb+rfc2217:lab:1", "telnet:lab:1", false },
+		{ "kgdb+rfc2217:lab:1", "rfc2217:lab:2", true },
+		{ "kgdb+rfc2217:lab:1", "rfc2217:bench:1", true },
+		{ "kgdb+udp:127.0.0.1:1", "tcp:127.0.0.1:1", true },
+		{ "kgdb+udp:127.0.0.1:1", "udp:127.0.0.1:1", false },
+		{ "kgdb+usb:403:6001/A:0", "usb:403:6001/B:0", true },
+		{ "kgdb+usb:403:6011/A:0", "usb:403:6011/A:1", true },
+		{ "kgdb+usb:403:6001/A:0", "usb:403:6001/A:0@9600", false },
+		{ "kgdb+usb:debug", "serial:/dev/x", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct config c;
+		char why[CONFIG_WHY] = "", target[128];
+
+		assert_int_equal(config_prepare(&c), 0);
+		snprintf(target, sizeof target, "%s;stdio", lines[i].target);
+		add_target(&c, target);
+		assert_int_equal(config_console_line_text(&c.targets[0], lines[i].line, why, sizeof why), 0);
+		assert_ptr_equal(config_line(&c.targets[0], 1), &c.targets[0].console_line);
+		assert_null(config_line(&c.targets[0], 2));
+		if ((config_check(&c, why, sizeof why) == 0) != lines[i].fine)
+			fail_msg("%s and %s: %s", lines[i].target, lines[i].line, why);
+		assert_true(lines[i].fine || strstr(why, "is the debugger's line"));
+		config_fini(&c);
+	}
+}
+
+/* Whatever is refused, or cut short, leaves the target as it was. */
+static void test_console_line_text(void **state)
+{
+	static const char *const bad[] = { "", "serial", "serial:", "serial:/dev/x@", "stdio", "tls:h:1", "kdnet:127.0.0.1:1", "kgdb+serial:/dev/x", "tcp:h", "tcp:h:0",
+		"telnet::1", "udp:h:99999", "usb:1", "unix:", "unix:\n", "replay:/x" };
+	char why[CONFIG_WHY];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct config_target t = { .max_clients = 7 }, before = t;
+
+		*why = 0;
+		assert_int_equal(config_console_line_text(&t, (const char *)guard_copy(bad[i], strlen(bad[i]) + 1), why, sizeof why), -EINVAL);
+		assert_true(*why);
+		assert_memory_equal(&t, &before, sizeof t);
+	}
+	assert_null(config_line(&(struct config_target){ .max_clients = 7 }, 1));
+}
+
 /* The same, in secure mode: what is about a listener. */
 static const struct {
 	const char *target, *audit, *why;
@@ -670,7 +733,8 @@ int main(void)
 		cmocka_unit_test(test_secure), cmocka_unit_test(test_what_holds), cmocka_unit_test(test_paths_too_long),
 		cmocka_unit_test(test_usb), cmocka_unit_test(test_modes), cmocka_unit_test(test_targets), cmocka_unit_test(test_addrs),         cmocka_unit_test(test_cut),    cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_words),   cmocka_unit_test(test_values),        cmocka_unit_test(test_builtins), cmocka_unit_test(test_allow),
-		cmocka_unit_test(test_allow_ceiling), cmocka_unit_test(test_wholes), cmocka_unit_test(test_short_why), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_allow_ceiling), cmocka_unit_test(test_wholes), cmocka_unit_test(test_console_lines),
+		cmocka_unit_test(test_console_line_text), cmocka_unit_test(test_short_why), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

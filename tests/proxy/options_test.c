@@ -175,6 +175,13 @@ static void test_everything(void **state)
 	assert_int_equal(t->listeners_n, 1);
 	assert_int_equal(listener(&l, 0)->addr.kind, ADDR_STDIO);
 	options_fini(&l.o);
+	good(&l, "--console-line rfc2217:[::1]:4001@9600 kgdb+serial:/dev/ttyUSB0");
+	t = &l.o.config.targets[0];
+	assert_true(t->has_console_line);
+	assert_int_equal(t->console_line.kind, ADDR_RFC2217);
+	assert_int_equal(t->console_line.mode.baud, 9600);
+	assert_string_equal(t->console_line.host, "::1");
+	options_fini(&l.o);
 	good(&l, "-q rsp+unix:/x");
 	assert_int_equal(l.o.level, LOG_LEVEL_WARNING);
 	options_fini(&l.o);
@@ -334,6 +341,15 @@ static const struct {
 	{ "rsp+unix:/x --console stdio", "--listen stdio: standard input and output are for a debugger, not a console; expected tcp:127.0.0.1:5550 or unix:PATH" },
 	{ "rsp+unix:/x --console unix:/c", "target rsp+unix:/x has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS" },
 	{ "rsp+unix:/x --break-in x", "target rsp+unix:/x has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS" },
+	{ "rsp+unix:/x --console-line unix:/c", "target rsp+unix:/x has no console on a line of its own; expected --console-line, or console_line = ..., with a target kgdb+LINK:ADDRESS alone" },
+	{ "kd+unix:/x --console-line unix:/c", "target kd+unix:/x has no console on a line of its own; expected --console-line, or console_line = ..., with a target kgdb+LINK:ADDRESS alone" },
+	{ "kgdb+unix:/x --console-line unix:/x", "target kgdb+unix:/x: its console line unix:/x is the debugger's line; expected another one, or no word about it: kdgate takes console and debugger apart that share a line" },
+	{ "kgdb+unix:/x --console-line kgdb+unix:/y", "--console-line: kgdb+unix:/y: a console speaks no protocol; expected serial:DEVICE@BAUD, rfc2217:HOST:PORT, telnet:HOST:PORT, tcp:HOST:PORT, unix:PATH or udp:HOST:PORT" },
+	{ "kgdb+unix:/x --console-line stdio", "--console-line: stdio: unknown kind of link \"stdio\"; expected serial:DEVICE@BAUD, rfc2217:HOST:PORT, telnet:HOST:PORT, tcp:HOST:PORT, unix:PATH or udp:HOST:PORT" },
+	{ "kgdb+unix:/x --console-line /dev/ttyUSB1", "--console-line: /dev/ttyUSB1: unknown kind of link \"/dev/ttyUSB1\"; expected serial:DEVICE@BAUD, rfc2217:HOST:PORT, telnet:HOST:PORT, tcp:HOST:PORT, unix:PATH or udp:HOST:PORT" },
+	{ "kgdb+unix:/x --console-line", "--console-line needs a value after it; see kdgate --help" },
+	{ "serve --console-line unix:/x", "--console-line is not an option of kdgate serve; see kdgate serve --help" },
+	{ "kgdb+unix:/x --console-line unix:/c --console unix:/c", "--listen unix:/c is where the target itself is; expected another address to listen at, such as unix:/run/kdgate/gate.sock" },
 	{ "rsp+unix:/x --secure", "secure mode needs an audit; expected audit = \"FILE\" (--audit FILE)" },
 	{ "rsp+unix:/x --secure=false --audit /a", "--secure=false takes no value; see kdgate --help" },
 	{ "rsp+unix:/x --no-secure", "unknown or ambiguous option --no-secure; see kdgate --help" },

@@ -132,6 +132,21 @@ static void needs_follow_the_configuration(void **state)
 	}
 }
 
+static void a_console_line_is_needed_as_well(void **state)
+{
+	struct sandbox_needs n;
+
+	(void)state;
+	configure("kgdb+serial:/dev/ttyUSB0@115200", "stdio", NULL);
+	assert_int_equal(config_console_line_text(&conf.targets[0], "telnet:127.0.0.1:4001", why, sizeof why), 0);
+	n = sandbox_needs_of(&conf);
+	assert_true(n.serial && n.ipv4 && !n.ipv6 && !n.unix_sockets && !n.datagrams);
+	configure("kgdb+tcp:[::1]:4000", "stdio", NULL);
+	assert_int_equal(config_console_line_text(&conf.targets[0], "unix:/run/vm/com1", why, sizeof why), 0);
+	n = sandbox_needs_of(&conf);
+	assert_true(n.ipv6 && n.unix_sockets && !n.ipv4 && !n.serial);
+}
+
 static void groups_are_needed_on_loopback_only(void **state)
 {
 	(void)state;
@@ -416,6 +431,13 @@ static int open_pty(char *name, size_t size)
 	return fd;
 }
 
+static const char *line_path(void)
+{
+	const struct config_target *t = &conf.targets[0];
+
+	return t->has_console_line ? t->console_line.path : t->addr.path;
+}
+
 /* The line of another name stands for the one that comes back: it is a new file. */
 static int confine_line(const void *arg)
 {
@@ -428,7 +450,7 @@ static int confine_line(const void *arg)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (sandbox_files_enter(sandbox_files_abi(), &conf, &n) != 0 || sandbox_calls_enter(&n) != 0)
 		return UNEXPECTED;
-	if (link_serial_dial(&lk, conf.targets[0].addr.path, &mode) != 0)
+	if (link_serial_dial(&lk, line_path(), &mode) != 0)
 		return 1;
 	link_destroy_stack(lk);
 	if (link_serial_dial(&lk, again, &mode) != 0)
@@ -452,6 +474,9 @@ static void a_line_is_found_again(void **state)
 	snprintf(target, sizeof target, "rsp+serial:%s", first);
 	configure(target, "stdio", NULL);
 	assert_int_equal(in_child(confine_line, again), 0);
+	configure("kgdb+unix:/run/vm", "stdio", NULL);
+	assert_int_equal(config_console_line_text(&conf.targets[0], strchr(target, '+') + 1, why, sizeof why), 0);
+	assert_int_equal(in_child(confine_line, again), 0);
 	assert_int_equal(symlink(first, in_dir("line")), 0);
 	snprintf(target, sizeof target, "rsp+serial:%s", path);
 	configure(target, "stdio", NULL);
@@ -465,6 +490,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(needs_follow_the_configuration),
+		cmocka_unit_test(a_console_line_is_needed_as_well),
 		cmocka_unit_test(groups_are_needed_on_loopback_only),
 		cmocka_unit_test(an_audit_file_is_needed_and_standard_output_is_not),
 		cmocka_unit_test(nsswitch_is_read),
