@@ -2,6 +2,7 @@
 $(BUILD)/tests/proxy/target_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=free
 $(BUILD)/tests/proxy/target_test: $(BUILD)/san/tests/reuse.o
 $(BUILD)/tests/proxy/alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
+$(BUILD)/tests/backends/link/console_apart_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
 $(BUILD)/tests/backends/backend_kd_alloc_test: LIBS += -Wl,--wrap=malloc,--wrap=calloc
 $(BUILD)/tests/backends/kdnet_conform_test: LIBS += -Wl,--wrap=kdnet_random
 # A whole conversation is many packets. What they are compared with the parsers' own targets find out; to watch for it here as well took most

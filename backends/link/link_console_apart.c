@@ -49,9 +49,12 @@ static int apart_send(struct link *lk, struct buf *frame, uint64_t now)
 	return is_end(rc) ? end((struct link_apart *)lk, "debugger", lk->below, rc) : rc;
 }
 
+/* kdb, too, reads the debugger's line alone. */
 static bool may_type(const struct link_apart *a)
 {
-	return a->keys.typed.len && !a->held_until && !link_console_stands(a->base.below);
+	const struct link *line = a->base.below;
+
+	return a->keys.typed.len && !a->held_until && !link_console_stands(line) && link_console_mode(line) != CONSOLE_MODE_KDB;
 }
 
 /* What is dead says so when it is heard out. */
@@ -125,7 +128,8 @@ static void apart_prompt(struct link *lk)
 	link_prompt(((struct link_apart *)lk)->console);
 }
 
-/* A descriptor that was closed has left, and another may have its number: so nothing is remembered of it. True: what has none wants to write. */
+/* A descriptor that was closed has left, and another may have its number: so nothing is remembered of it. True: what has none wants
+ * to write. */
 static bool watch(const struct link_apart *a, const struct wait *w)
 {
 	struct epoll_event e = { .events = EPOLLIN | (w->write ? EPOLLOUT : 0U) };
