@@ -1,29 +1,46 @@
-/* backend_kgdb_test.c - KGDB's backend on a line in memory that it shares with the console. */
+/* backend_kgdb_test.c - KGDB's backend on a line in memory that it shares with the console, and on one that it does not. */
 #include "backends/backend.h"
 
 #include "backends/link/console.h"
 #include "backends/link/link.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { POLLS = 20 };
+enum { POLLS = 20, LOOKS_MS = 500, KNOCKS_MS = 1000 };
 
-static struct link *far;
+static struct link *far, *far_console;
 static struct backend *be;
-static const uint64_t now = 1000;
-static char heard[256];
+static uint64_t now;
+static char heard[256], said[256], lost[256];
 
 static int begin(void **state)
 {
 	struct link *near = link_pair_new(&far, 4096), *console = near ? link_console_new(near) : NULL;
 
 	(void)state;
+	now = 1000;
+	far_console = NULL;
 	*heard = 0;
 	be = console ? backend_kgdb_new(console, console, NULL) : NULL;
+	return be ? 0 : -1;
+}
+
+/* Neither line can carry a BREAK, so that what stops it is seen. */
+static int begin_apart(void **state)
+{
+	struct link *near = link_pair_new(&far, 4096), *beside = link_pair_new(&far_console, 4096);
+	struct link *both = near && beside ? link_console_apart_new(near, beside) : NULL;
+
+	(void)state;
+	now = 1000;
+	*heard = 0;
+	be = both ? backend_kgdb_new(both, both, "stop\r") : NULL;
 	return be ? 0 : -1;
 }
 
@@ -32,33 +49,64 @@ static int end(void **state)
 	(void)state;
 	be->ops->destroy(be);
 	link_destroy_stack(far);
+	link_destroy_stack(far_console);
 	return 0;
 }
 
-static void says(const char *text)
+static void says_on(struct link *lk, const char *text)
 {
 	uint8_t room[256];
 	struct buf b = { .base = room, .cap = sizeof room };
 
 	assert_int_equal(buf_put_text(&b, text), 0);
-	assert_int_equal(link_send(far, &b, now), 0);
+	assert_int_equal(link_send(lk, &b, now), 0);
 }
 
-/* Until nothing moves, once: the program would sleep then. */
-static const char *hears(void)
+static void says(const char *text)
+{
+	says_on(far, text);
+}
+
+/* Until nothing moves, once: the program would sleep then. Or until its line is lost. */
+static int polls(void)
 {
 	struct backend_news news;
 	int rc = BACKEND_MOVED;
 
 	be->ops->ready(be);
-	for (int i = 0; i < POLLS && rc != BACKEND_NONE; i++) {
+	for (int i = 0; i < POLLS && rc > BACKEND_NONE; i++) {
 		rc = be->ops->poll(be, &news, now);
-		assert_true(rc >= 0);
 		if (rc == BACKEND_CONSOLE)
 			strncat(heard, (const char *)news.reply.bytes.p, news.reply.bytes.len);
 	}
-	assert_int_equal(rc, BACKEND_NONE);
+	return rc;
+}
+
+static const char *hears(void)
+{
+	assert_int_equal(polls(), BACKEND_NONE);
 	return heard;
+}
+
+static const char *went_to(struct link *lk)
+{
+	struct buf b = { .base = (uint8_t *)said, .cap = sizeof said - 1 };
+	size_t n = 0;
+
+	(void)hears();
+	while (link_recv(lk, &b, now) == 1) {
+		n += b.len;
+		b.base += b.len;
+		b.cap -= b.len;
+	}
+	said[n] = 0;
+	return said;
+}
+
+static void passes(uint64_t ms)
+{
+	now += ms;
+	(void)hears();
 }
 
 static void test_text_is_told_before_it_sleeps(void **state)
@@ -71,10 +119,131 @@ static void test_text_is_told_before_it_sleeps(void **state)
 	assert_string_equal(hears(), "login: root\r\n");
 }
 
+/* It stands: its console is left alone, where a request to stop would wait until it goes on. */
+static void test_a_kernel_that_stands_is_asked(void **state)
+{
+	(void)state;
+	assert_string_equal(went_to(far), "$?#3f");
+	assert_string_equal(went_to(far_console), "");
+	says("+$S05#b8");
+	assert_string_equal(went_to(far), "+$?#3f");
+	passes(LOOKS_MS + KNOCKS_MS);
+	assert_string_equal(went_to(far_console), "");
+}
+
+/* It runs: it is asked once, and that may wait on the line. */
+static void test_a_kernel_that_runs_is_asked_once(void **state)
+{
+	(void)state;
+	assert_string_equal(went_to(far), "$?#3f");
+	passes(LOOKS_MS - 1);
+	assert_string_equal(went_to(far_console), "");
+	passes(1);
+	assert_string_equal(went_to(far_console), "stop\r");
+	passes(KNOCKS_MS - 1);
+	assert_string_equal(went_to(far), "");
+	says_on(far_console, "sysrq: DEBUG\r\n");
+	says("+$S05#b8");
+	assert_string_equal(went_to(far), "+$?#3f");
+	assert_string_equal(hears(), "sysrq: DEBUG\r\n");
+}
+
+/* That it ran is said on the other line: a while is waited for it. */
+static void test_a_console_that_lags(void **state)
+{
+	(void)state;
+	passes(0);
+	passes(LOOKS_MS);
+	assert_string_equal(went_to(far), "$?#3f");
+	says("+$T05thread:01;#07");
+	assert_string_equal(went_to(far), "+");
+	passes(KNOCKS_MS / 2);
+	assert_string_equal(went_to(far), "");
+	says_on(far_console, "sysrq: ");
+	assert_string_equal(went_to(far), "$?#3f");
+}
+
+static void test_a_console_that_says_nothing(void **state)
+{
+	(void)state;
+	passes(0);
+	passes(LOOKS_MS);
+	says("+$T05thread:01;#07");
+	(void)hears();
+	assert_string_equal(went_to(far), "$?#3f+");
+	passes(KNOCKS_MS);
+	assert_string_equal(went_to(far), "$?#3f");
+}
+
+/* Stop after stop, each another one: there is an end. */
+static void test_stops_without_end(void **state)
+{
+	char stop[] = "$T05thread:11;#08";
+	int rc = BACKEND_NONE;
+
+	(void)state;
+	passes(0);
+	passes(LOOKS_MS);
+	for (int i = 0; i < 2 * POLLS && rc >= 0; i++) {
+		stop[11] = (char)('1' + i % 2);
+		stop[16] = (char)('8' + i % 2);
+		says(stop);
+		rc = polls();
+	}
+	assert_int_equal(rc, -EPROTO);
+	assert_string_equal(be->ops->why(be), "it sends packets that nobody asked for");
+}
+
+static void loses(struct link **end_of, const char *why)
+{
+	(void)hears();
+	link_destroy_stack(*end_of);
+	*end_of = NULL;
+	assert_int_equal(polls(), -EPIPE);
+	snprintf(lost, sizeof lost, "%s", be->ops->why(be));
+	assert_string_equal(lost, why);
+}
+
+static void test_the_consoles_end(void **state)
+{
+	(void)state;
+	loses(&far_console, "the console's line: it was closed");
+}
+
+static void test_the_debuggers_end(void **state)
+{
+	(void)state;
+	loses(&far, "the debugger's line: it was closed");
+}
+
+/* No KGDB is there: that is found in time, and told in words that fit two lines. */
+static void test_nobody_is_there(void **state)
+{
+	int rc = BACKEND_NONE;
+
+	(void)state;
+	for (int i = 0; i < POLLS && rc >= 0; i++) {
+		rc = polls();
+		now += LOOKS_MS;
+	}
+	assert_int_equal(rc, -ETIMEDOUT);
+	assert_non_null(strstr(be->ops->why(be), "kgdboc= at this line and its console at the console line"));
+}
+
+#define APART(test) cmocka_unit_test_setup_teardown(test, begin_apart, end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_text_is_told_before_it_sleeps, begin, end),
+		APART(test_a_kernel_that_stands_is_asked),
+		APART(test_a_kernel_that_runs_is_asked_once),
+		APART(test_a_console_that_lags),
+		APART(test_a_console_that_says_nothing),
+		APART(test_stops_without_end),
+		APART(test_the_consoles_end),
+		APART(test_the_debuggers_end),
+		APART(test_nobody_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

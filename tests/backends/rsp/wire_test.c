@@ -305,6 +305,54 @@ static uint64_t due(void)
 	return wt.until;
 }
 
+static void asks_once(const char *body)
+{
+	assert_int_equal(buf_put_text(wire_open(&w), body), 0);
+	assert_int_equal(wire_close(&w), 0);
+	wire_once(&w);
+	assert_true(push() >= 0);
+	assert_int_equal(due(), NEVER);
+}
+
+/* A question that may never be heard goes once. What it is answered is not a copy of the packet before. */
+static void asked_once(void **state)
+{
+	(void)state;
+	asks("?");
+	told("+$S05#b8");
+	gets("S05");
+	asks_once("?");
+	assert_string_equal(arrived(), "$?#3f+$?#3f");
+	now += 2 * WIRE_RESENDS * WIRE_RESEND_MS;
+	gets(NULL);
+	assert_string_equal(arrived(), "");
+	told("+$S05#b8");
+	gets("S05");
+	asks("g");
+	assert_int_not_equal(due(), NEVER);
+}
+
+/* Refused alone it is asked again; refused behind a stop, it has been answered. */
+static void asked_once_and_refused(void **state)
+{
+	(void)state;
+	asks_once("?");
+	arrived();
+	told("-");
+	gets(NULL);
+	assert_string_equal(arrived(), "$?#3f");
+	told("$T05thread:01;#07");
+	gets("T05thread:01;");
+	told("-");
+	gets(NULL);
+	assert_string_equal(arrived(), "+");
+	asks("g");
+	arrived();
+	told("-");
+	gets(NULL);
+	assert_string_equal(arrived(), "$g#67");
+}
+
 /* Half a packet is given up in the end; what is left of it is noise, and the next one is heard. */
 static void a_packet_that_does_not_end_in_time(void **state)
 {
@@ -722,7 +770,7 @@ int main(void)
 		CASE(packets_without_a_pause), CASE(slow_lines), CASE(noise_and_time), CASE(notifications_are_noise),
 		CASE(a_request_that_does_not_fit), CASE(the_end_of_the_line), CASE(every_fault),
 		CASE(sent_again_without_an_acknowledgement), CASE(acknowledged_in_time), CASE(not_too_soon), CASE(the_same_again), CASE(the_same_stop),
-		CASE(answered_twice), CASE(the_same_without_end), CASE(lost_requests),
+		CASE(answered_twice), CASE(the_same_without_end), CASE(lost_requests), CASE(asked_once), CASE(asked_once_and_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
