@@ -57,6 +57,6 @@ void kd_fetch_take(struct kd_fetch *f, struct span got, bool good, size_t asked,
 			*most = got.len;
 		return;
 	}
-	f->ended = f->ended || f->narrow || one_page;
+	f->ended = f->ended || one_page;
 	f->narrow = true;
 }

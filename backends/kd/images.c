@@ -55,11 +55,9 @@ static int take_nothing(struct kd_images *im, struct span got)
 
 static int take_head(struct kd_images *im, struct span got)
 {
-	size_t size = kd_pointer_size(im->machine);
-	uint64_t first = kd_narrow(im->machine, le_get(got, 0, size));
-	bool any = got.len >= size && kd_modules_begin(&im->walk, im->walk.head, first) == 1;
+	uint64_t first = kd_narrow(im->machine, le_get(got, 0, kd_pointer_size(im->machine))); /* 0: it cannot be read */
 
-	im->step = any ? KD_IMAGES_ENTRY : KD_IMAGES_ALL;
+	im->step = kd_modules_begin(&im->walk, im->walk.head, first) == 1 ? KD_IMAGES_ENTRY : KD_IMAGES_ALL;
 	return 0;
 }
 

@@ -118,6 +118,23 @@ static void up_to_a_hole(void **state)
 		}
 }
 
+/* What is in one page is asked for once: there is nothing narrower. */
+static void a_hole(void **state)
+{
+	size_t most = PACKET;
+
+	(void)state;
+	target.holes = 1 << 1;
+	assert_true(kd_fetch_begin(&fetch, base + KD_PAGE, 16, false));
+	read_all(&most);
+	expect(KD_PAGE, 0);
+	assert_int_equal(target.asked, 1);
+	assert_true(kd_fetch_begin(&fetch, base + KD_PAGE - 16, 32, false));
+	read_all(&most);
+	expect(KD_PAGE - 16, 16);
+	assert_int_equal(target.asked, 1 + 3);
+}
+
 /* What a target's packets hold is learned once, and not from a few bytes. */
 static void small_packets(void **state)
 {
@@ -171,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_packets, fresh, over),
 		cmocka_unit_test_setup_teardown(again, fresh, over),
 		cmocka_unit_test_setup_teardown(up_to_a_hole, fresh, over),
+		cmocka_unit_test_setup_teardown(a_hole, fresh, over),
 		cmocka_unit_test_setup_teardown(small_packets, fresh, over),
 		cmocka_unit_test_setup_teardown(answers_that_cannot_be, fresh, over),
 		cmocka_unit_test_setup_teardown(no_room, fresh, over),

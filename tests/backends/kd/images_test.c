@@ -228,6 +228,10 @@ static void headers(void **state)
 	le_put(memory + entry_at(0) + 0x40, 4, SIZE + 1);
 	assert_int_equal(walk(HEAD), 0);
 	assert_false(i->seen || i->dll);
+	i->seen = true;
+	le_put(memory + entry_at(0) + 0x30, 8, base_at(1));
+	assert_int_equal(walk(HEAD), 0);
+	assert_false(i->seen);
 	kd_image_look(i, (struct span){ header, i->look - 1U });
 	assert_true(i->seen && !i->dll);
 }
