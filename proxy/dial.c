@@ -140,33 +140,47 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 	return 0;
 }
 
+static const char no_host[] = "no address is known for that host (is the name right, does DNS answer?)";
+static const char no_stub[] = "Connection refused (nothing listens there: does the target run, with its port open?)";
+static const char no_server[] = "Connection refused (nothing listens there: does the terminal server run, with that port open?)";
+static const struct {
+	enum addr_kind kind;
+	int rc;
+	const char *words;
+} lines[] = {
+	{ ADDR_TCP, -ENXIO, no_host },
+	{ ADDR_UDP, -ENXIO, no_host },
+	{ ADDR_TELNET, -ENXIO, no_host },
+	{ ADDR_RFC2217, -ENXIO, no_host },
+	{ ADDR_TCP, -ECONNREFUSED, no_stub },
+	{ ADDR_TELNET, -ECONNREFUSED, no_server },
+	{ ADDR_RFC2217, -ECONNREFUSED, no_server },
+	{ ADDR_UNIX, -ENOENT, "no such socket (does the virtual machine run?)" },
+	{ ADDR_UNIX, -ECONNREFUSED, "Connection refused (nothing listens there: does the virtual machine run?)" },
+	{ ADDR_UNIX, -EACCES, "permission denied (this user may not connect there: run kdgate as the socket's owner)" },
+	{ ADDR_UNIX, -EAGAIN, "another program has it, and others wait (another debugger, another kdgate?)" },
+	{ ADDR_SERIAL, -EACCES, "permission denied (is this user in group dialout? A port that was plugged in anew needs a restart if this is root)" },
+	{ ADDR_SERIAL, -EPERM, "permission denied (is this user in group dialout?)" },
+	{ ADDR_SERIAL, -EBUSY, "another program has the line (minicom, screen, a getty?)" },
+	{ ADDR_SERIAL, -EOPNOTSUPP, "the device cannot be set to that speed and mode" },
+	{ ADDR_SERIAL, -ENOTTY, "it is no serial line" },
+	{ ADDR_SERIAL, -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
+	{ ADDR_SERIAL, -ENODEV, "the device is unplugged" },
+	{ ADDR_SERIAL, -EPIPE, "the other side of the pseudo-terminal is gone" },
+	{ ADDR_USB, -EACCES, "permission denied (the udev rule scripts/70-kdgate.rules lets users in group plugdev have debug devices)" },
+	{ ADDR_USB, -ENODEV, "no such device (is it plugged in? kdgate ls shows what is here)" },
+	{ ADDR_USB, -EADDRNOTAVAIL, "the device has no such interface with a bulk endpoint each way" },
+	{ ADDR_USB, -EBUSY, "another program has the device" },
+	{ ADDR_USB, -ETIMEDOUT, "the device does not take what it is sent" },
+	{ ADDR_USB, -EPROTO, "the device refuses transfer after transfer" },
+	{ ADDR_KDNET, -EADDRINUSE, "the UDP port is taken (by WinDbg, another kdgate, or a target of ours whose address covers this one?)" },
+	{ ADDR_KDNET, -EADDRNOTAVAIL, "that address is none of this machine (0.0.0.0 is all of them)" },
+	{ ADDR_KDNET, -EACCES, "permission denied (ports below 1024 are root's; KDNET's are 50000 and on)" },
+	{ ADDR_KDNET, -EEXIST, "another target of ours has that port and that key" },
+};
+
 const char *dial_words(const struct addr *at, int rc)
 {
-	static const struct {
-		enum addr_kind kind;
-		int rc;
-		const char *words;
-	} lines[] = {
-		{ ADDR_SERIAL, -EACCES, "permission denied (is this user in group dialout? A port that was plugged in anew needs a restart if this is root)" },
-		{ ADDR_SERIAL, -EPERM, "permission denied (is this user in group dialout?)" },
-		{ ADDR_SERIAL, -EBUSY, "another program has the line (minicom, screen, a getty?)" },
-		{ ADDR_SERIAL, -EOPNOTSUPP, "the device cannot be set to that speed and mode" },
-		{ ADDR_SERIAL, -ENOTTY, "it is no serial line" },
-		{ ADDR_SERIAL, -ENOENT, "no such device (is it plugged in? kdgate ls shows what is here)" },
-		{ ADDR_SERIAL, -ENODEV, "the device is unplugged" },
-		{ ADDR_SERIAL, -EPIPE, "the other side of the pseudo-terminal is gone" },
-		{ ADDR_USB, -EACCES, "permission denied (the udev rule scripts/70-kdgate.rules lets users in group plugdev have debug devices)" },
-		{ ADDR_USB, -ENODEV, "no such device (is it plugged in? kdgate ls shows what is here)" },
-		{ ADDR_USB, -EADDRNOTAVAIL, "the device has no such interface with a bulk endpoint each way" },
-		{ ADDR_USB, -EBUSY, "another program has the device" },
-		{ ADDR_USB, -ETIMEDOUT, "the device does not take what it is sent" },
-		{ ADDR_USB, -EPROTO, "the device refuses transfer after transfer" },
-		{ ADDR_KDNET, -EADDRINUSE, "the UDP port is taken (by WinDbg, another kdgate, or a target of ours whose address covers this one?)" },
-		{ ADDR_KDNET, -EADDRNOTAVAIL, "that address is none of this machine (0.0.0.0 is all of them)" },
-		{ ADDR_KDNET, -EACCES, "permission denied (ports below 1024 are root's; KDNET's are 50000 and on)" },
-		{ ADDR_KDNET, -EEXIST, "another target of ours has that port and that key" },
-	};
-
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		if (lines[i].kind == at->kind && lines[i].rc == rc)
 			return lines[i].words;

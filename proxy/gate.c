@@ -190,7 +190,7 @@ static int open_learned(struct gate *g, char *why, size_t why_size)
 	return rc;
 }
 
-static void close_learned(struct gate *g)
+static int close_learned(struct gate *g)
 {
 	int rc = g->learn_to ? learned_write(g->learn, g->learn_to) : 0;
 
@@ -200,6 +200,7 @@ static void close_learned(struct gate *g)
 		log_line(LOG_LEVEL_NOTICE, "the policy that was learned is in %s", g->config->learn);
 	learned_close(g->learn_to);
 	learn_destroy(g->learn);
+	return rc;
 }
 
 int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size)
@@ -222,8 +223,10 @@ int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size
 	return rc;
 }
 
-void gate_fini(struct gate *g)
+int gate_fini(struct gate *g)
 {
+	int rc;
+
 	for (size_t i = 0; i < g->targets_n; i++) {
 		struct gate_target *gt = &g->targets[i];
 
@@ -236,9 +239,10 @@ void gate_fini(struct gate *g)
 	}
 	free(g->targets);
 	close_recording(g);
-	close_learned(g);
+	rc = close_learned(g);
 	audit_log_close(&g->audit);
 	*g = (struct gate){ 0 };
+	return rc;
 }
 
 static void turned_away(struct gate_target *gt, const struct peer *peer, const char *why)

@@ -39,7 +39,7 @@ struct gate {
 
 /* Opens the audit log and every listener. 0; -errno with why in words. */
 int gate_init(struct gate *g, const struct config *c, char *why, size_t why_size) MUST_USE;
-void gate_fini(struct gate *g);
+int gate_fini(struct gate *g); /* 0; -errno: what was learned could not be written, which was told */
 
 /* After a turn: the recording is written, if it is time, and w is told when that is next. */
 void gate_record(struct gate *g, uint64_t now, struct wait *w);

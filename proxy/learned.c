@@ -236,13 +236,28 @@ int learned_from_file(const char *file, FILE *to, char *why, size_t why_size)
 }
 
 /* Unbuffered: when it is written, the program may do little else than write. */
+static const char *remedy_of(int error)
+{
+	static const struct { int error; const char *text; } remedies[] = {
+		{ ENOENT, "its directory is not there: make it first" },
+		{ EISDIR, "it is a directory: name a file in it" },
+		{ EACCES, "this user may not write there" },
+	};
+
+	for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+		if (remedies[i].error == error)
+			return remedies[i].text;
+	return "choose another file with --learn";
+}
+
 int learned_open(FILE **to, const char *file, char *why, size_t why_size)
 {
 	*to = strcmp(file, "-") ? fopen(file, "we") : stdout;
 	if (!*to) {
 		int rc = -errno;
 
-		return say(why, why_size, rc, file, strerror(-rc));
+		snprintf(why, why_size, "what is learned cannot go to %s: %s (%s)", file, strerror(-rc), remedy_of(-rc));
+		return rc;
 	}
 	if (*to != stdout)
 		setvbuf(*to, NULL, _IONBF, 0);

@@ -23,12 +23,22 @@ static int fail(const char *why)
 	return EXIT_FAILURE;
 }
 
+/* What was said on standard output must have got there. */
+static int said(int status)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "kdgate: standard output: %s\n", errno ? strerror(errno) : "not all was written");
+	return EXIT_FAILURE;
+}
+
 static int serve(struct config *c)
 {
 	char why[CONFIG_WHY];
 	struct sandbox s;
 	struct gate g;
-	int rc;
+	int rc, ended;
 
 	loop_hold_signals();
 	if (gate_init(&g, c, why, sizeof why) < 0)
@@ -39,10 +49,10 @@ static int serve(struct config *c)
 	}
 	sandbox_show(&s, g.sandbox, sizeof g.sandbox);
 	rc = loop_serve(&g);
-	gate_fini(&g);
+	ended = gate_fini(&g);
 	if (rc == -ENOMEM)
 		return fail("out of memory");
-	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rc < 0 || ended < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int read_file(struct options *o, char *why, size_t why_size)
@@ -77,7 +87,7 @@ static int on_check(struct options *o)
 	if (read_file(o, why, sizeof why) < 0)
 		return fail(why);
 	config_print(&o->config, stdout);
-	return EXIT_SUCCESS;
+	return said(EXIT_SUCCESS);
 }
 
 static int on_explain(struct options *o)
@@ -86,7 +96,7 @@ static int on_explain(struct options *o)
 	int at = config_policy_find(&o->config, o->policy);
 	int rc = at < 0 ? -ENOENT : explain_packets(&o->config.policies[at], &latch, o->packets, o->packets_n, stdout);
 
-	return rc < 0 ? fail(rc == -ENOENT ? "no such policy" : "out of memory") : rc;
+	return rc < 0 ? fail(rc == -ENOENT ? "no such policy" : "out of memory") : said(rc);
 }
 
 static int on_learned(struct options *o)
@@ -139,7 +149,8 @@ static int on_replay(struct options *o)
 
 static int on_text(struct options *o)
 {
-	return fputs(o->text, stdout) < 0 || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	fputs(o->text, stdout);
+	return said(EXIT_SUCCESS);
 }
 
 static int on_ls(struct options *o)
@@ -151,7 +162,7 @@ static int on_ls(struct options *o)
 		return fail(strerror(-n));
 	if (!n)
 		fputs("kdgate: no serial ports and no USB debug devices are here\n", stderr);
-	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return said(EXIT_SUCCESS);
 }
 
 static int on_keygen(struct options *o)

@@ -13,6 +13,7 @@ enum {
 	TARGET_SLOTS = BREAKS_SLOTS,
 	TARGET_DIAL_LEAST_MS = 250, /* between two tries, doubled each time */
 	TARGET_DIAL_MOST_MS = 5000,
+	TARGET_WHY = 224,           /* the words of a reason; with a name before them they fit RSP_ERROR_TEXT */
 	TARGET_CLOSE_MS = 5000,     /* to take the breakpoints out and leave */
 };
 
@@ -85,8 +86,8 @@ struct target {
 	bool closing;
 	uint64_t since;                     /* it is there, or not; stands, or runs; 0: for ever */
 	uint64_t deadline, dial_ms;         /* of the next dial, and how long after it the one after; of closing */
-	char why[128];                      /* it was lost, or cannot be reached */
-	char not_met[128];                  /* the audit has that it answered, and could not be used, for this reason */
+	char why[TARGET_WHY];               /* it was lost, or cannot be reached */
+	char not_met[TARGET_WHY];           /* the audit has that it answered, and could not be used, for this reason */
 };
 
 void target_init(struct target *t, const struct target_setup *setup);

@@ -48,7 +48,7 @@ static void put_state(const struct target *t, uint64_t now, struct buf *out)
 		[TARGET_AWAY] = "; it is called again and again", [TARGET_LOST] = "; it is called again and again",
 		[TARGET_OPENING] = "; it is being met",           [TARGET_ASKED] = "; busy with a command",
 	};
-	char age[MONITOR_AGE], more[192];
+	char age[MONITOR_AGE], more[TARGET_WHY + 3];
 	bool known = t->since;
 
 	monitor_put(out, "state: %s%s%s%s%s", words[t->state], details(t, more, sizeof more), known ? ", for " : "",

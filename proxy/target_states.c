@@ -251,13 +251,16 @@ static int bury(struct target *t, uint64_t now)
 	return 0;
 }
 
-/* The audit has it once for each reason: it is tried again and again. */
+/* The audit has it once for each reason, and so has the log, unless it is to say more: it is tried again and again. */
 static int not_met(struct target *t, uint64_t now)
 {
-	if (strcmp(t->why, t->not_met))
+	bool is_news = strcmp(t->why, t->not_met) != 0;
+
+	if (is_news)
 		note(t, AUDIT_TARGET_LOST, t->why);
 	snprintf(t->not_met, sizeof t->not_met, "%s", t->why);
-	log_line(LOG_LEVEL_WARNING, "%s: the target at %s cannot be used: %s; trying again", t->setup.name, t->setup.address, t->why);
+	log_line(is_news ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "%s: the target at %s cannot be used: %s; trying again", t->setup.name,
+	         t->setup.address, t->why);
 	return bury(t, now);
 }
 

@@ -112,6 +112,72 @@ def test_usage():
     assert run("explain", "--policy", "observe", "M1000,1:00").returncode == 1
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["explain", "--policy", "full", "m1000,4"], ["keygen"]], ids=lambda words: words[0])
+def test_standard_output_that_is_full(words):
+    with open("/dev/full", "w") as full:
+        out = subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+    assert out.returncode == 1
+    assert out.stderr.startswith("kdgate: ")
+
+
+def test_check_into_a_full_disk(served):
+    with open("/dev/full", "w") as full:
+        out = subprocess.run([PROGRAM, "check", "-c", served[0] / "kdgate.conf"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=10)
+    assert out.returncode == 1
+    assert "standard output" in out.stderr
+
+
+def place_of(kind, folder):
+    """A target that is not there, and what keeps its sockets open."""
+    path, port, held = folder / "stub.sock", gate_module.free_port(), []
+    if kind == "deaf":
+        held = [socket.socket(socket.AF_UNIX)]
+        held[0].bind(str(path))
+    if kind == "taken":
+        held = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+        held[0].bind(str(path))
+        held[0].listen(0)
+        held[1].connect(str(path))
+    return {"closed": f"rsp+tcp:127.0.0.1:{port}", "server": f"kgdb+telnet:127.0.0.1:{port}"}.get(kind, f"rsp+unix:{path}"), held
+
+
+@pytest.mark.parametrize("kind, words", [
+    ("closed", "Connection refused (nothing listens there: does the target run, with its port open?)"),
+    ("server", "Connection refused (nothing listens there: does the terminal server run, with that port open?)"),
+    ("none", "no such socket (does the virtual machine run?)"),
+    ("deaf", "Connection refused (nothing listens there: does the virtual machine run?)"),
+    ("taken", "another program has it, and others wait (another debugger, another kdgate?)"),
+])
+def test_why_there_is_no_target(tmp_path, kind, words):
+    """It is told with its remedy, to whoever runs kdgate once for all tries, and to each debugger that asks."""
+    target, held = place_of(kind, tmp_path)
+    port, log = gate_module.free_port(), tmp_path / "log"
+    with open(log, "w") as to:
+        p = subprocess.Popen([PROGRAM, target, "--listen", f"tcp:127.0.0.1:{port}"], stdin=subprocess.DEVNULL, stdout=to, stderr=to)
+    try:
+        gate_module.until(lambda: words in log.read_text(), "the reason")
+        for _ in range(2):
+            c = rsp_client.Client(f"127.0.0.1:{port}")
+            assert words in c.ask("qSupported:error-message+")
+            c.close()
+    finally:
+        p.terminate()
+        assert p.wait(10) == 0
+        for s in held:
+            s.close()
+    assert log.read_text().count("trying again") == 1, log.read_text()
+
+
+def test_what_is_learned_and_cannot_be_written(sim):  # noqa: F811
+    s = sim()
+    s.gate.stop()
+    p = subprocess.Popen([PROGRAM, f"rsp+unix:{s.stub.path}", "--listen", "stdio", "--learn", "/dev/full"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    log = p.communicate(timeout=10)[1]
+    assert p.returncode == 1
+    assert "the policy that was learned cannot be written: No space left on device" in log
+
+
 def test_audit_that_cannot_be_written(sim):  # noqa: F811
     """audit_failure = stop: no decision without its line. The target is left as at any end."""
     s = sim()

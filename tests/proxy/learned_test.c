@@ -468,6 +468,7 @@ static void a_policy_that_cannot_be_opened(void **state)
 	snprintf(name, sizeof name, "%s/no/policy", dir);
 	assert_int_equal(learned_open(&to, name, why, sizeof why), -ENOENT);
 	assert_non_null(strstr(why, name));
+	assert_non_null(strstr(why, "No such file or directory (its directory is not there: make it first)"));
 	assert_int_equal(learned_open(&to, "-", why, sizeof why), 0);
 	assert_ptr_equal(to, stdout);
 	learned_close(to);

@@ -193,6 +193,26 @@ static void never_met(void **state)
 	assert_int_equal(lines("target-found", ""), 0);
 }
 
+static const char *long_reason(const void *arg, int rc)
+{
+	static char words[TARGET_WHY];
+
+	(void)arg, (void)rc;
+	memset(words, 'w', sizeof words - 1);
+	return words;
+}
+
+/* What is to be done stands at its end. */
+static void a_long_reason_is_whole(void **state)
+{
+	(void)state;
+	g.away = true;
+	g.t.setup.words = long_reason;
+	peer_drop(&g.peer);
+	assert_true(stage_wait(&g, 5000));
+	assert_string_equal(g.t.why, long_reason(NULL, 0));
+}
+
 static void met_in_between(void **state)
 {
 	(void)state;
@@ -230,7 +250,7 @@ static void a_target_that_comes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(each_thing), CASE(what_is_shown), CASE(too_many_of_a_kind), CASE(a_flood_of_text), CASE(never_met), CASE(met_in_between),
+		CASE(each_thing), CASE(what_is_shown), CASE(too_many_of_a_kind), CASE(a_flood_of_text), CASE(never_met), CASE(a_long_reason_is_whole), CASE(met_in_between),
 		CASE(a_target_that_comes_back),
 	};
 
