@@ -159,7 +159,7 @@ int config_check_listener(const struct config *c, size_t target, size_t listener
 
 	if (addrs_meet(&l->addr, &t->addr) || (t->has_console_line && addrs_meet(&l->addr, &t->console_line)))
 		return config_refuse(why, why_size, "%s is where the target itself is; expected another address to listen at, such as %s", l->addr.text,
-				     l->addr.kind == ADDR_TCP ? "tcp:127.0.0.1:2345" : "unix:/run/kdgate/gate.sock");
+				     l->addr.kind != ADDR_TCP ? "unix:/run/kdgate/gate.sock" : strcmp(l->addr.port, "2345") ? "tcp:127.0.0.1:2345" : "tcp:127.0.0.1:1234");
 	if (l->addr.kind == ADDR_STDIO && !strcmp(c->audit, "-"))
 		return config_refuse(why, why_size, "%s needs standard output, and so does the audit; expected a file for the audit", l->addr.text);
 	rc = check_kind(l, why, why_size);

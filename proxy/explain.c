@@ -2,6 +2,7 @@
 #include "proxy/explain.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "proxy/monitor.h"
 
 #include <errno.h>
@@ -156,8 +157,9 @@ static bool explain_packet(const struct policy *p, const struct latch *latch, st
 	struct judgement j;
 	bool allowed;
 
+	text_ascii(shown, sizeof shown, buf_span(body)); /* parsing uses it up */
 	if (rsp_cmd_parse(buf_data(body), body->len, &cmd) < 0) {
-		fprintf(to, "%s...: denied\n  its arguments are malformed: it is answered with an error, and the target never sees it\n", cmd.spec->name);
+		fprintf(to, "%s: denied\n  its arguments are malformed: it is answered with an error, and the target never sees it\n", shown);
 		return false;
 	}
 	monitor_take(&cmd);

@@ -420,8 +420,8 @@ static int check_most(struct parse *p, int words, char **word)
 		const char *expected;
 	} modes[] = {
 		[OPTIONS_RUN] = { 1, "one target (for several: kdgate serve)" },
-		[OPTIONS_SERVE] = { 1, "options only" },
-		[OPTIONS_CHECK] = { 1, "options only" },
+		[OPTIONS_SERVE] = { 1, "options only, such as -c FILE" },
+		[OPTIONS_CHECK] = { 1, "options only, such as -c FILE" },
 		[OPTIONS_EXPLAIN] = { INT_MAX, NULL },
 		[OPTIONS_LEARNED] = { 1, "no packets beside a recording" },
 		[OPTIONS_DECODE] = { 2, "one capture" },
@@ -443,7 +443,7 @@ static int check_words(struct parse *p, int words, char **word)
 	if (p->o->mode == OPTIONS_RUN && !strpbrk(word[0], "+:"))
 		return config_refuse(p->why, p->why_size,
 				     "\"%.60s\" is neither a command nor a target; expected serve, check, explain, decode, replay, ls, keygen, or PROTOCOL+LINK:ADDRESS, "
-				     "such as rsp+tcp:127.0.0.1:1234",
+				     "such as rsp+tcp:127.0.0.1:1234; see kdgate --help",
 				     word[0]);
 	if (p->o->mode == OPTIONS_EXPLAIN && words < 2)
 		return config_refuse(p->why, p->why_size, "no packet; expected kdgate explain --policy NAME PACKET..., such as m1000,40");

@@ -60,7 +60,7 @@ static const struct {
 		     "  it is not a packet that kdgate knows\n"
 		     "  opaque: denied: no rule allows it, and what no rule allows is denied\n"
 		     "    policy p has no rule about opaque\n" },
-	{ "mxyz", 1, "m...: denied\n  its arguments are malformed: it is answered with an error, and the target never sees it\n" },
+	{ "mxyz", 1, "mxyz: denied\n  its arguments are malformed: it is answered with an error, and the target never sees it\n" },
 	{ "", 1, NULL },
 };
 
