@@ -173,11 +173,11 @@ static void warn_of_targets(const struct config *c)
 {
 	const struct addr *a;
 
-	for (const struct config_target *t = c->targets; t < c->targets + c->targets_n; t++)
+	for (const struct config_target *t = c->targets; geteuid() == 0 && t < c->targets + c->targets_n; t++)
 		for (size_t k = 0; (a = config_line(t, k)) != NULL; k++)
 			if (a->kind == ADDR_UNIX && access(a->path, W_OK) < 0 && errno == EACCES)
 				log_line(LOG_LEVEL_WARNING, "%s: %s: it belongs to another user, and without capabilities root may not use it "
-					 "(run kdgate as that user, or say sandbox = \"off\")", t->name, a->path);
+					 "(run kdgate as that user, or say --sandbox off, sandbox = \"off\")", t->name, a->path);
 }
 
 static int go(const struct way *w, bool must, struct sandbox *s, char *why, size_t why_size)

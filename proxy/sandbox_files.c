@@ -200,7 +200,7 @@ static int allow_audit(int ruleset, const char *file)
 	if (sandbox_files_is_log_dir(dir))
 		return allow_path(ruleset, dir, FILE_READ | FILE_WRITE | DIR_MAKE);
 	log_line(LOG_LEVEL_NOTICE, "audit log %s: more than logs is in its directory, so SIGHUP will open no new file there "
-		 "(give it a directory of its own, or say sandbox = \"off\")", file);
+		 "(give it a directory of its own, or say --sandbox off, sandbox = \"off\")", file);
 	return allow_path(ruleset, file, FILE_READ | FILE_WRITE);
 }
 
@@ -249,7 +249,7 @@ static int allow_line(int ruleset, const char *target, const char *path, uint64_
 
 	if (!place || (geteuid() == 0 && place == device && is_on_usb(device)))
 		log_line(LOG_LEVEL_WARNING, "%s: %s: as root, kdgate will not find it again after it is plugged in anew "
-			 "(run kdgate as a user in the device's group, or say sandbox = \"off\")", target, path);
+			 "(run kdgate as a user in the device's group, or say --sandbox off, sandbox = \"off\")", target, path);
 	return place ? allow_path(ruleset, place, rights) : 0;
 }
 
