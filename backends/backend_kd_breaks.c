@@ -140,6 +140,8 @@ int backend_kd_task_set(struct backend_kd *b, struct backend_news *news)
 
 	if (b->task.cmd.num[0])
 		return set_hardware(b, news);
+	if (kd_hw_check(machine(b), &(struct kd_hw){ KD_HW_EXECUTE, b->task.cmd.addr, 1 }) < 0)
+		return backend_kd_say_error(b, news, REFUSED, "an instruction begins at a multiple of 4");
 	if (!site || b->task.step)
 		return new_site(b, news);
 	if (!site->wanted && kd_sites_all_wanted(&b->breaks.sites))

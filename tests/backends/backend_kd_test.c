@@ -344,6 +344,18 @@ static void where_none_can_be(void **state)
 	says_ok("Z0,fffff80000000800,1"); /* and nothing is left of that */
 }
 
+/* An instruction of arm64 has four bytes, whatever number of them a client names: elsewhere a trap would write over two. */
+static void none_within_an_instruction(void **state)
+{
+	(void)state;
+	peer.machine = 0xaa64;
+	meets();
+	(void)asked();
+	refuses("Z0,fffff80000000ffd,1", "an instruction begins at a multiple of 4");
+	refuses("Z0,fffff80000000802,4", "an instruction begins at a multiple of 4");
+	assert_string_equal(asked(), "");
+}
+
 static void full(const char *verb, unsigned n)
 {
 	char text[64];
@@ -1401,7 +1413,7 @@ int main(void)
 		TEST(no_answer_to_version), TEST(an_unknown_machine), TEST(busy_until_met), TEST(registers), TEST(registers_that_are_refused),
 		TEST(writes_a_register), TEST(writes_all_registers), TEST(reads), TEST(reads_up_to_a_hole), TEST(short_packets), TEST(a_read_is_cut),
 		TEST(writes), TEST(breakpoints_are_lazy), TEST(deleted_by_the_report), TEST(reads_hide_breakpoints), TEST(a_write_over_a_breakpoint),
-		TEST(where_none_can_be), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints), TEST(hardware_breakpoints),
+		TEST(where_none_can_be), TEST(none_within_an_instruction), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints), TEST(hardware_breakpoints),
 		TEST(a_hit_of_one_that_is_gone), TEST(a_hard_coded_trap), TEST(steps), TEST(another_processor_steps),
 		TEST(another_processor_keeps_the_word), TEST(signals), TEST(a_refused_step),
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
