@@ -91,11 +91,18 @@ static int plant_new(struct backend_kd *b)
 
 	if (!backend_kd_answer(b))
 		return plant(b, site);
-	if (!backend_kd_good(b)) {
+	site->handle = backend_kd_good(b) ? b->req.reply.handle : 0;
+	return 1;
+}
+
+static int accept_new(struct backend_kd *b)
+{
+	struct kd_site *site = kd_sites_at(&b->breaks.sites, b->task.cmd.addr);
+
+	if (!site->handle) {
 		*site = (struct kd_site){ 0 };
 		return -EIO;
 	}
-	site->handle = b->req.reply.handle;
 	site->wanted = true;
 	kd_fetch_forget(&b->fetch);
 	return 1;
@@ -103,7 +110,9 @@ static int plant_new(struct backend_kd *b)
 
 static int new_site(struct backend_kd *b, struct backend_news *news)
 {
-	static int (*const stages[])(struct backend_kd *b) = { backend_kd_sweep, make_room, save_under, plant_new };
+	static int (*const stages[])(struct backend_kd *b) = {
+		backend_kd_sweep, make_room, save_under, plant_new, backend_kd_sweep, accept_new, /* once more: an answer that got lost */
+	};
 	int rc = backend_kd_stages(b, stages, sizeof stages / sizeof *stages);
 
 	if (rc == 0)

@@ -945,6 +945,27 @@ static void an_answer_that_must_not_be_asked_for_again(void **state)
 	says_ok("Z0,fffff80000000800,1");
 }
 
+/* It is in all the same, with a handle that nobody was told of. */
+static void a_handle_is_lost(void **state)
+{
+	(void)state;
+	meets();
+	says_ok("Z0,fffff80000000c00,1");
+	(void)asked();
+	peer.mute_api = 0x3134;
+	peer.table[7].used = true;
+	peer.table[7].addr = PEER_BASE + 0x800;
+	peer.table[7].saved = peer.mem[0x800];
+	assert_int_equal(submit("Z0,fffff80000000800,1"), 0);
+	assert_int_equal(within(20000), BACKEND_REPLY);
+	assert_int_equal(news.reply.kind, RSP_REPLY_ERROR);
+	assert_string_equal(asked(), "r800+1 mute3134 RESET -c00 -800"); /* what else there was goes in again when it runs */
+	peer.mute_api = 0;
+	says_ok("Z0,fffff80000000800,1");
+	runs("vCont;c");
+	has(asked(), "+c00");
+}
+
 /* The wire lets it rest before the last copy, for longer than one that was just met has for its first answer: that is no RESET's to mend. */
 static void a_request_is_asked_for_again_and_again(void **state)
 {
@@ -1419,7 +1440,7 @@ int main(void)
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
 		TEST(the_others_run_while_one_steps), TEST(loads), TEST(a_command_string), TEST(prints), TEST(prompts), TEST(a_prompt_beside_a_request),
-		TEST(files), TEST(a_bugcheck), TEST(nobodys_packets), TEST(hostile_processors), TEST(an_answer_is_lost), TEST(no_answer_comes),
+		TEST(files), TEST(a_bugcheck), TEST(nobodys_packets), TEST(hostile_processors), TEST(an_answer_is_lost), TEST(a_handle_is_lost), TEST(no_answer_comes),
 		TEST(an_answer_that_must_not_be_asked_for_again), TEST(a_request_is_asked_for_again_and_again), TEST(nobody_acknowledges),
 		TEST(the_resume_is_not_acknowledged), TEST(an_early_stop), TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
 		TEST(libraries_without_end), TEST(a_bad_library), TEST(no_libraries), TEST(libraries_are_cut), TEST(monitor_commands),
