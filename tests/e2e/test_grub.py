@@ -103,12 +103,12 @@ def test_kdgate_that_leaves_lets_it_run(grub):
 
 
 def test_a_kdgate_that_comes_while_it_runs(grub):
-    """Nothing answers; it is told what that may mean, and no client waits for ever."""
+    """Nothing answers, and nothing stops it; it is told what that may mean, and no client waits for ever."""
     grub.gate.stop()
     beats(grub)
     grub.gate.start()
-    grub.wait_said("cannot be used: it does not answer (does it run, and hear nothing then?)")
-    assert re.search(r"kdgate: target \S+ is away: it does not answer \(does it run", debuggers.gdb(grub.address))
+    grub.wait_said("cannot be used: it does not answer, nor stop (is it on, this its line, the speed right? or has it another debugger?)")
+    assert re.search(r"kdgate: target \S+ is away: it does not answer, nor stop \(is it on", debuggers.gdb(grub.address))
     beats(grub)
 
 

@@ -88,6 +88,8 @@ class Line:
 
     def close(self):
         self.over.set()
+        with contextlib.suppress(OSError):
+            self.target.shutdown(socket.SHUT_RDWR)      # who does not read is not waited for
         self.pump.join()
         if self.master is not None:
             self.unplug()
