@@ -143,6 +143,7 @@ int dial_line(struct link **stack, struct link **console, const struct config_ta
 static const char no_host[] = "no address is known for that host (is the name right, does DNS answer?)";
 static const char no_stub[] = "Connection refused (nothing listens there: does the target run, with its port open?)";
 static const char no_server[] = "Connection refused (nothing listens there: does the terminal server run, with that port open?)";
+static const char hung_up[] = "it closed the connection (does another have the line? ser2net lets in one at a time)";
 static const struct {
 	enum addr_kind kind;
 	int rc;
@@ -155,6 +156,9 @@ static const struct {
 	{ ADDR_TCP, -ECONNREFUSED, no_stub },
 	{ ADDR_TELNET, -ECONNREFUSED, no_server },
 	{ ADDR_RFC2217, -ECONNREFUSED, no_server },
+	{ ADDR_TELNET, -EPIPE, hung_up },
+	{ ADDR_RFC2217, -EPIPE, hung_up },
+	{ ADDR_RFC2217, -EPROTONOSUPPORT, "it is no RFC 2217 port, or does not take that speed and mode" },
 	{ ADDR_UNIX, -ENOENT, "no such socket (does the virtual machine run?)" },
 	{ ADDR_UNIX, -ECONNREFUSED, "Connection refused (nothing listens there: does the virtual machine run?)" },
 	{ ADDR_UNIX, -EACCES, "permission denied (this user may not connect there: run kdgate as the socket's owner)" },

@@ -138,28 +138,31 @@ def place_of(kind, folder):
         held[0].bind(str(path))
         held[0].listen(0)
         held[1].connect(str(path))
-    return {"closed": f"rsp+tcp:127.0.0.1:{port}", "server": f"kgdb+telnet:127.0.0.1:{port}"}.get(kind, f"rsp+unix:{path}"), held
+    if kind == "raw":
+        held = [socket.create_server(("127.0.0.1", port))]
+    return {"closed": f"rsp+tcp:127.0.0.1:{port}", "server": f"kgdb+telnet:127.0.0.1:{port}",
+            "raw": f"kd+rfc2217:127.0.0.1:{port}"}.get(kind, f"rsp+unix:{path}"), held
 
 
 @pytest.mark.parametrize("kind, words", [
     ("closed", "Connection refused (nothing listens there: does the target run, with its port open?)"),
     ("server", "Connection refused (nothing listens there: does the terminal server run, with that port open?)"),
+    ("raw", "it is no RFC 2217 port, or does not take that speed and mode"),
     ("none", "no such socket (does the virtual machine run?)"),
     ("deaf", "Connection refused (nothing listens there: does the virtual machine run?)"),
     ("taken", "another program has it, and others wait (another debugger, another kdgate?)"),
 ])
 def test_why_there_is_no_target(tmp_path, kind, words):
-    """It is told with its remedy, to whoever runs kdgate once for all tries, and to each debugger that asks."""
+    """It is told with its remedy, to whoever runs kdgate once for all tries, and to a debugger that asks."""
     target, held = place_of(kind, tmp_path)
     port, log = gate_module.free_port(), tmp_path / "log"
     with open(log, "w") as to:
         p = subprocess.Popen([PROGRAM, target, "--listen", f"tcp:127.0.0.1:{port}"], stdin=subprocess.DEVNULL, stdout=to, stderr=to)
     try:
         gate_module.until(lambda: words in log.read_text(), "the reason")
-        for _ in range(2):
-            c = rsp_client.Client(f"127.0.0.1:{port}")
-            assert words in c.ask("qSupported:error-message+")
-            c.close()
+        c = rsp_client.Client(f"127.0.0.1:{port}", timeout=10)
+        assert words in c.ask("qSupported:error-message+"), "the target is called at once for it, and more than once"
+        c.close()
     finally:
         p.terminate()
         assert p.wait(10) == 0
