@@ -12,6 +12,7 @@ enum { MEMORY = 2048, FLOOD = 40 };
 /* The far end. */
 static struct stub {
 	struct link *far; /* NULL: it has hung up */
+	struct link *console; /* its kernel's, if that has a line of its own; or NULL */
 	const struct kind *kind;
 	bool honest;      /* while it is met */
 	bool acks;        /* what it hears */
@@ -29,7 +30,7 @@ static struct buf rx;
 static const struct kind {
 	const char *supported, *description, *stop;
 	bool vcont;
-	enum { ALONE, KGDB, KGDB_CONSOLE } line; /* is the line the stub's alone, or a kernel's console too? */
+	enum { ALONE, KGDB, KGDB_CONSOLE, KGDB_APART } line; /* is the line the stub's alone, or a kernel's console too, or beside it? */
 	const char *to_break;
 } kinds[] = {
 	{ "", NULL, "S05", false, ALONE, NULL },
@@ -42,6 +43,8 @@ static const struct kind {
 	{ "", NULL, "S05", false, KGDB, NULL },
 	{ "", NULL, "S05", false, KGDB_CONSOLE, NULL },
 	{ "", NULL, "T05thread:fffffffe;", false, KGDB_CONSOLE, "\017g" },
+	{ "", NULL, "S05", false, KGDB_APART, NULL },
+	{ "", NULL, "T05thread:1;", false, KGDB_APART, "\017g" },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -291,6 +294,13 @@ static void do_bytes(struct cursor *c)
 	put(cursor_take(c, cursor_u8(c)));
 }
 
+static void do_console(struct cursor *c)
+{
+	static const char *const says[] = { "sysrq: DEBUG\r\n", "[0]kdb> ", "KGDB: Entering KGDB\r\n", "[    0.000000] Linux version 6", "$T05thread:1;#d8+", "login: " };
+
+	put_on(stub.console, span_of(says[cursor_u8(c) % (sizeof says / sizeof *says)]));
+}
+
 static const char *one_of(const char *const *of, size_t n, struct cursor *c)
 {
 	return of[cursor_u8(c) % n];
@@ -373,17 +383,20 @@ static void do_type(struct cursor *c)
 
 static void do_hang_up(struct cursor *c)
 {
-	if (cursor_u8(c) % 4)
+	uint8_t which = cursor_u8(c);
+	struct link **far = which & 4 && stub.console ? &stub.console : &stub.far;
+
+	if (which % 4)
 		return;
-	link_destroy_stack(stub.far);
-	stub.far = NULL;
+	link_destroy_stack(*far);
+	*far = NULL;
 	w.hung_up = true;
 }
 
 static void (*const steps[])(struct cursor *c) = {
 	do_answer, do_answer,  do_answer,  do_packet,      do_bytes, do_lie,  do_lie,      do_flood,
 	do_signal, do_command, do_command, do_any_command, do_row,   do_time, do_deadline, do_interrupt,
-	do_leave,  do_hang_up, do_type,
+	do_leave,  do_hang_up, do_type,    do_console,
 };
 
 static void prepare(void)
@@ -391,9 +404,17 @@ static void prepare(void)
 	must(rsp_framer_init(&framer, RSP_STRICT, ROOM) == 0 && buf_init(&rx, ROOM) == 0 && buf_init(&tx, 2 * ROOM) == 0);
 }
 
+static struct link *apart_new(struct link *near)
+{
+	struct link *beside = link_pair_new(&stub.console, PIECE);
+
+	must(beside != NULL);
+	return link_console_apart_new(near, beside);
+}
+
 static struct backend *kgdb_new(struct link *near)
 {
-	struct link *console = stub.kind->line == KGDB_CONSOLE ? link_console_new(near) : NULL;
+	struct link *console = stub.kind->line == KGDB_CONSOLE ? link_console_new(near) : stub.kind->line == KGDB_APART ? apart_new(near) : NULL;
 
 	return backend_kgdb_new(console ? console : near, console, stub.kind->to_break);
 }
@@ -430,5 +451,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	finish(settle);
 	w.be->ops->destroy(w.be);
 	link_destroy_stack(stub.far);
+	link_destroy_stack(stub.console);
 	return 0;
 }
