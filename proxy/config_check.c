@@ -213,6 +213,8 @@ int config_check_settings(const struct config *c, char *why, size_t why_size)
 {
 	int rc = check_secure(c, why, why_size);
 
+	if (!rc && c->audit_failure == AUDIT_FAILURE_STOP && !*c->audit)
+		return config_refuse(why, why_size, "there is no audit that could fail; expected audit = \"FILE\" (--audit FILE), or no audit_failure");
 	return rc ? rc : check_output(c, why, why_size);
 }
 
@@ -227,7 +229,7 @@ static int check_console(const struct config_target *t, char *why, size_t why_si
 			return config_refuse(why, why_size, "stdio: standard input and output are for a debugger, not a console; expected tcp:127.0.0.1:5550 or unix:PATH");
 	}
 	if ((console || typed) && t->proto == PROTO_RSP)
-		return config_refuse(why, why_size, "target %s has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS", t->name);
+		return config_refuse(why, why_size, "target %s has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS, or for a console a Windows kernel's", t->name);
 	if (typed && t->proto != PROTO_KGDB)
 		return config_refuse(why, why_size, "target %s needs no --break-in and no --console-to-debugger: KD breaks in by itself, and debuggers are shown what the target prints", t->name);
 	return 0;
@@ -243,6 +245,20 @@ static int check_line(const struct config_target *t, char *why, size_t why_size)
 	if (same_line(&t->addr, &t->console_line))
 		return config_refuse(why, why_size, "target %s: its console line %s is the debugger's line; expected another one, or no word about it: "
 				     "kdgate takes console and debugger apart that share a line", t->name, t->console_line.text);
+	return 0;
+}
+
+/* A serial line has one program that holds it. What listens may let in several. */
+static int check_free(const struct config *c, const struct config_target *t, char *why, size_t why_size)
+{
+	const struct addr *a, *b;
+
+	for (size_t i = 0; (a = config_line(t, i)) != NULL; i++)
+		for (const struct config_target *u = c->targets; a->kind == ADDR_SERIAL && u < t; u++)
+			for (size_t k = 0; (b = config_line(u, k)) != NULL; k++)
+				if (same_line(a, b))
+					return config_refuse(why, why_size, "target %s: the line %s is that of target %s; expected one of its own",
+							     t->name, a->text, u->name);
 	return 0;
 }
 
@@ -275,6 +291,7 @@ int config_check(const struct config *c, char *why, size_t why_size)
 			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
 		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
 		rc = rc ? rc : check_line(&c->targets[t], why, why_size);
+		rc = rc ? rc : check_free(c, &c->targets[t], why, why_size);
 		rc = rc ? rc : check_key(&c->targets[t], why, why_size);
 		rc = rc ? rc : check_confirmed(&c->targets[t], why, why_size);
 		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
