@@ -8,8 +8,8 @@ enum {
 	HELLO_ALL_MS = 20000, /* for all of them */
 	LEAVE_MS = 1000,
 	HALT_MS = 200,        /* one that stands says nothing to it */
-	HALT_ALL_MS = 4000,   /* one that may run has stopped by then, */
-	NUDGE_MS = 5,         /* if what lies on its line moves on that often */
+	NUDGE_MS = 5,
+	NUDGES = 800,         /* twice what was asked until then, all told: others may have asked before */
 	QUIET_MS = 500,       /* what does not come in that time comes no more */
 };
 
@@ -43,7 +43,7 @@ int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now)
 	b->tries = 0;
 	b->deadline = now + HALT_MS;
 	if (b->deaf)
-		b->hello_by = now + HALT_ALL_MS;
+		b->hello_by = now + HELLO_ALL_MS;
 	return backend_rsp_enter(b, BACKEND_RSP_HALTING, BACKEND_NONE);
 }
 
@@ -51,11 +51,12 @@ int backend_rsp_say_halt(struct backend_rsp *b, uint64_t now)
  * in front of the break-in there: a byte that means nothing, by itself, moves them on by one. */
 static int nudge(struct backend_rsp *b, uint64_t now)
 {
-	if (now >= b->hello_by)
+	if (now >= b->hello_by || b->tries == NUDGES)
 		return backend_rsp_late(b, now);
-	if (wire_idle(&b->wire))
+	if (wire_idle(&b->wire)) {
 		wire_nudge(&b->wire);
-	b->tries++;
+		b->tries++;
+	}
 	b->deadline = now + NUDGE_MS < b->hello_by ? now + NUDGE_MS : b->hello_by;
 	return 0;
 }
