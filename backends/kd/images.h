@@ -35,11 +35,11 @@ struct kd_images {
 int kd_images_init(struct kd_images *im) MUST_USE; /* 0; -ENOMEM */
 void kd_images_fini(struct kd_images *im);         /* also when init failed, or of one that is all zero */
 
-/* A list that cannot be read is over there; an image that is in the same place as before is known as it was. list: address of its head; 0: none.
- * What a walk has found is there at once. */
+/* A list that cannot be read is over there; an image that is in the same place as before is known as it was. list: address of its head;
+ * 0: none. What a walk has found is there at once. */
 void kd_images_begin(struct kd_images *im, enum kd_machine machine, uint64_t list);
 bool kd_images_want(const struct kd_images *im, uint64_t *addr, size_t *n); /* false: that was all, or there is no walk; n may be 0 */
-int kd_images_take(struct kd_images *im, struct span got) MUST_USE; /* what could be read there. 0; -ELOOP: the list has no end, and is over */
+int kd_images_take(struct kd_images *im, struct span got) MUST_USE; /* what could be read there. 0; -ELOOP: it has no end, and is over */
 void kd_images_end(struct kd_images *im, bool whole);
 
 void kd_image_look(struct kd_image *i, struct span header); /* what could be read; if it is not .seen yet, .look tells what to read */

@@ -18,8 +18,10 @@ struct kd_slots { /* all zero: none */
 	struct kd_slot slot[KD_SLOTS];
 };
 
-struct kd_slot *kd_slots_find(struct kd_slots *s, unsigned kind, const struct kd_hw *hw); /* one that is wanted; NULL */
-struct kd_slot *kd_slots_want(struct kd_slots *s, enum kd_machine machine, unsigned kind, const struct kd_hw *hw); /* NULL: all are in use */
+/* One that is wanted; one that is wanted from now on. NULL: there is none; all are in use. */
+struct kd_slot *kd_slots_find(struct kd_slots *s, unsigned kind, const struct kd_hw *hw);
+struct kd_slot *kd_slots_want(struct kd_slots *s, enum kd_machine machine, unsigned kind, const struct kd_hw *hw);
+
 const struct kd_slot *kd_slots_hit(const struct kd_slots *s, unsigned slot); /* what is wanted there; NULL: nothing */
 void kd_slots_unwant(struct kd_slots *s);
 void kd_slots_doubt(struct kd_slots *s); /* what the processors have is not known: what is wanted goes in again */
