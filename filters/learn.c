@@ -38,7 +38,7 @@ struct learn {
 	const char *unplaced[RSP_EFFECTS]; /* a packet that made it so */
 	unsigned joined, empty;            /* effects: over a gap; of no bytes */
 	uint64_t filled;                   /* bytes in such gaps; UINT64_MAX: or more */
-	bool texts_joined, texts_cut, no_text;
+	bool texts_joined, texts_cut, no_text, more_commands;
 	size_t places_n, texts_n;
 	struct place places[LEARN_RANGES + 1]; /* by effect, then address; apart from each other */
 	struct text texts[LEARN_MONITOR + 1];  /* by text; none allows what another does */
@@ -226,6 +226,7 @@ static struct text text_of(struct learn *l, struct span s)
 		t.more = l->texts_cut = true;
 	}
 	l->no_text |= !s.len;
+	l->more_commands |= s.len && (memchr(s.p, ';', s.len) || memchr(s.p, '[', s.len));
 	if (n)
 		memcpy(t.text, s.p, n);
 	return t;
@@ -477,6 +478,7 @@ static int put_texts_wider(const struct learn *l, struct buf *out)
 		{ l->no_text, "# wider than what was used: every monitor command, because one without text was given\n" },
 		{ l->texts_joined, "# wider than what was used: monitor commands with the same beginning were joined, there were too many\n" },
 		{ l->texts_cut, "# wider than what was used: only the beginning of a monitor command that is too long for a rule\n" },
+		{ l->more_commands && (l->texts_joined || l->texts_cut), "# narrower than what was used: no ; and no [ behind such a beginning\n" },
 	};
 	int rc = 0;
 

@@ -3,7 +3,7 @@
  * Effects that were used; with an address the exact bytes, joined where they touch; of monitor commands the exact texts.
  * What it cannot hold apart any more it joins, ranges over the smallest gap, texts to the longest beginning that two have
  * in common, and says so. What policy can only allow as a whole (a read that names no address) is allowed as a whole,
- * and that is said too. */
+ * and that is said too; as it is where behind such a beginning there was another command, which policy does not allow. */
 #ifndef FILTERS_LEARN_H
 #define FILTERS_LEARN_H
 

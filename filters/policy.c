@@ -46,6 +46,45 @@ static bool ranges_match(const struct policy_rule *rule, const struct access *a)
 	return false;
 }
 
+static size_t in_text(const char *text, char c)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == c;
+	return n;
+}
+
+/* How many of that character a pattern stands for itself. */
+static size_t in_pattern(const char *pattern, char c)
+{
+	size_t n = 0;
+
+	for (; *pattern; pattern++) {
+		bool escaped = *pattern == '\\' && pattern[1];
+
+		pattern += escaped;
+		n += *pattern == c && (escaped || c != '[');
+	}
+	return n;
+}
+
+/* OpenOCD's monitor is Tcl, where these begin another command, which may be a program of its host. */
+static bool begins_another(const char *pattern, const char *text)
+{
+	static const char begins[] = ";[";
+
+	for (const char *c = begins; *c && strcmp(pattern, "*") != 0; c++)
+		if (in_text(text, *c) > in_pattern(pattern, *c))
+			return true;
+	return false;
+}
+
+static bool text_fits(const char *pattern, const char *text, enum verdict verdict)
+{
+	return fnmatch(pattern, text, 0) == 0 && (verdict == VERDICT_DENY || !begins_another(pattern, text));
+}
+
 static bool text_matches(const struct policy_rule *rule, const struct access *a)
 {
 	if (!rule->matches_n)
@@ -53,7 +92,7 @@ static bool text_matches(const struct policy_rule *rule, const struct access *a)
 	if (!a->text)
 		return rule->verdict == VERDICT_DENY && a->effect == RSP_EFF_MONITOR;
 	for (size_t i = 0; i < rule->matches_n; i++)
-		if (!fnmatch(rule->matches[i], a->text, 0))
+		if (text_fits(rule->matches[i], a->text, rule->verdict))
 			return true;
 	return false;
 }

@@ -437,6 +437,27 @@ static void long_texts(void **state)
 	}
 }
 
+/* Behind a beginning there is no second command. */
+static void a_long_text_of_two_commands(void **state)
+{
+	static const char *const begins[] = { "; reset", "[reset]", " reset" };
+	char text[600];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(begins); i++) {
+		learn_destroy(l);
+		l = learn_new();
+		memset(text, 'a', sizeof text);
+		learn_note(l, monitor(text, 500));
+		snprintf(text + 500, sizeof text - 500, "%s", begins[i]);
+		learn_note(l, monitor(text, strlen(text)));
+		build();
+		assert_true(allows(monitor(text, 500)));
+		assert_int_equal(allows(monitor(text, strlen(text))), i == 2);
+		assert_int_equal(strstr(section(), "narrower than what was used") != NULL, i != 2);
+	}
+}
+
 static void too_many_texts(void **state)
 {
 	char text[256];
@@ -559,7 +580,7 @@ int main(void)
 		TEST(all_texts_together),
 		TEST(text_that_is_not_plain_is_not_learned),
 		TEST(long_texts),
-		TEST(too_many_texts),
+		TEST(a_long_text_of_two_commands), TEST(too_many_texts),
 		TEST(many_long_texts),
 		TEST(too_many_ranges),
 		TEST(ranges_are_joined_over_the_smallest_gap),
