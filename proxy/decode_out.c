@@ -160,11 +160,20 @@ static void print_word(FILE *to, const struct kd_fact *f)
 	fprintf(to, strchr(f->word, ' ') && !is_title(f->name) ? "\"%s\"" : "%s", f->word);
 }
 
+/* What a target says ends where the quotes do. */
+static void put_quoted(FILE *to, const char *text)
+{
+	fputc('"', to);
+	for (; *text; text++)
+		*text == '"' ? fputs("\\x22", to) : fputc(*text, to);
+	fputc('"', to);
+}
+
 static void print_text(FILE *to, const struct kd_fact *f)
 {
 	char text[QUOTED];
 
-	fprintf(to, "\"%s\"", text_ascii(text, sizeof text, f->bytes));
+	put_quoted(to, text_ascii(text, sizeof text, f->bytes));
 }
 
 static void print_utf16(FILE *to, const struct kd_fact *f)
@@ -172,7 +181,7 @@ static void print_utf16(FILE *to, const struct kd_fact *f)
 	char wide[QUOTED], text[QUOTED];
 
 	kd_utf16_text(wide, sizeof wide, f->bytes);
-	fprintf(to, "\"%s\"", text_ascii(text, sizeof text, span_of(wide)));
+	put_quoted(to, text_ascii(text, sizeof text, span_of(wide)));
 }
 
 static void print_bytes(FILE *to, const struct kd_fact *f)

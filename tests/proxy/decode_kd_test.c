@@ -239,7 +239,7 @@ static void packet(bool host, uint16_t type, bool control, const char *payload, 
 	says(host, room, f.len);
 }
 
-static const char print[] = "\x30\x32\0\0\0\0\0\0\x05\0\0\0\0\0\0\0hi\x1b[\n";
+static const char print[] = "\x30\x32\0\0\0\0\0\0\x05\0\0\0\0\0\0\0h\"\x1b[\n";
 
 static void kd_over_tcp(void **state)
 {
@@ -255,7 +255,7 @@ static void kd_over_tcp(void **state)
 	                         "   0.000000 #1 < Booting\\x0a  (no packet)\n"
 	                         "   0.000000 #1 < Second\\x0a  (no packet)\n"
 	                         "   2.000000 #1 > BREAK-IN\n"
-	                         "   3.000000 #1 < DEBUG_IO id=0x80800000 PrintString level=0 processor=0 text=\"hi\\x1b[\\x0a\"\n"
+	                         "   3.000000 #1 < DEBUG_IO id=0x80800000 PrintString level=0 processor=0 text=\"h\\x22\\x1b[\\x0a\"\n"
 	                         "   4.000000 #1 > ACKNOWLEDGE id=0x80800000\n"
 	                         "   5.000000 #1 < tail  (no packet)\n");
 }
