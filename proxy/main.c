@@ -170,7 +170,9 @@ static int on_keygen(struct options *o)
 	int rc = keygen_print(stdout, stderr);
 
 	(void)o;
-	return rc < 0 ? fail(strerror(-rc)) : EXIT_SUCCESS;
+	if (rc < 0)
+		fprintf(stderr, "kdgate: no key could be made, or written: %s\n", strerror(-rc));
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
