@@ -199,9 +199,17 @@ static uint32_t status_of(const struct backend_kd *b)
 	return signals && b->stop.front == b->st.processor ? status_left_to_it(&b->st) : KD_DBG_CONTINUE;
 }
 
+static bool was_offered(const struct rsp_cmd *cmd)
+{
+	for (size_t i = 0; i < cmd->actions_n; i++)
+		if (!strchr("cCsS", cmd->actions[i].verb))
+			return false;
+	return !cmd->has_addr;
+}
+
 static int start(struct backend_kd *b)
 {
-	int rc = choose(b);
+	int rc = was_offered(&b->task.cmd) ? choose(b) : -ENOSYS;
 
 	if (rc < 0)
 		return rc;
@@ -218,6 +226,8 @@ int backend_kd_task_resume(struct backend_kd *b, struct backend_news *news)
 {
 	int rc = b->run.started ? 0 : start(b);
 
+	if (rc == -ENOSYS)
+		return backend_kd_say_error(b, news, 1, "it goes on from where it stands, by c, C, s or S");
 	if (rc == -EINVAL)
 		return backend_kd_say_error(b, news, 1, "there is no such processor");
 	if (rc < 0)

@@ -570,6 +570,20 @@ static void signals(void **state)
 	assert_string_equal(asked(), "go");
 }
 
+/* Nothing else was offered; and a client that thinks that it stops, or steps, is not to hear that it runs. */
+static void other_actions(void **state)
+{
+	static const char *const packets[] = { "vCont;t", "vCont;rfffff80000000040,fffff80000000050:1", "vCont;s:1;t", "cfffff80000000040", "sfffff80000000040" };
+
+	(void)state;
+	meets();
+	(void)asked();
+	for (size_t i = 0; i < sizeof packets / sizeof *packets; i++)
+		refuses(packets[i], "it goes on from where it stands, by c, C, s or S");
+	assert_string_equal(asked(), "");
+	runs("vCont;c");
+}
+
 static void a_refused_step(void **state)
 {
 	(void)state;
@@ -1436,7 +1450,7 @@ int main(void)
 		TEST(writes), TEST(breakpoints_are_lazy), TEST(deleted_by_the_report), TEST(reads_hide_breakpoints), TEST(a_write_over_a_breakpoint),
 		TEST(where_none_can_be), TEST(none_within_an_instruction), TEST(the_table_is_full), TEST(many_in_one_stop), TEST(a_dead_debuggers_breakpoints), TEST(watchpoints), TEST(hardware_breakpoints),
 		TEST(a_hit_of_one_that_is_gone), TEST(a_hard_coded_trap), TEST(steps), TEST(another_processor_steps),
-		TEST(another_processor_keeps_the_word), TEST(signals), TEST(a_refused_step),
+		TEST(another_processor_keeps_the_word), TEST(signals), TEST(other_actions), TEST(a_refused_step),
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
 		TEST(the_others_run_while_one_steps), TEST(loads), TEST(a_command_string), TEST(prints), TEST(prompts), TEST(a_prompt_beside_a_request),
