@@ -35,6 +35,7 @@ struct gate {
 	uint64_t calls;                      /* dialled, of all targets: their numbers in the recording */
 	char sandbox[GATE_SANDBOX];          /* how the process is confined, for clients who ask; its owner fills it in */
 	bool closing, recording_told;        /* told: that it ended by an error */
+	bool of_terminal;                    /* it ends when its terminal is closed; its owner fills it in */
 };
 
 /* Opens the audit log and every listener. 0; -errno with why in words. */

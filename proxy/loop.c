@@ -299,11 +299,16 @@ static void on_end(struct ev_loop *ev, ev_signal *w, int revents)
 		end(lp, w->signum == SIGINT ? "interrupted" : "told to end");
 }
 
+/* The kernel and the shell both tell that a terminal was closed: the second is no impatience. */
 static void on_hup(struct ev_loop *ev, ev_signal *w, int revents)
 {
 	struct loop *lp = ev_userdata(ev);
 
 	(void)w, (void)revents;
+	if (lp->gate->of_terminal) {
+		end(lp, "its terminal was closed");
+		return;
+	}
 	audit_log_reopen(&lp->gate->audit);
 	audit_health(lp);
 }

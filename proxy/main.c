@@ -11,9 +11,12 @@
 #include "proxy/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -33,7 +36,21 @@ static int said(int status)
 	return EXIT_FAILURE;
 }
 
-static int serve(struct config *c)
+/* What was started in a terminal ends with it, as gdbserver does. A daemon has none, and nohup leaves the signal ignored. */
+static bool is_of_terminal(void)
+{
+	struct sigaction hup;
+	int fd;
+
+	if (sigaction(SIGHUP, NULL, &hup) < 0 || hup.sa_handler == SIG_IGN)
+		return false;
+	fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int serve(struct config *c, bool of_terminal)
 {
 	char why[CONFIG_WHY];
 	struct sandbox s;
@@ -48,6 +65,7 @@ static int serve(struct config *c)
 		return fail(why);
 	}
 	sandbox_show(&s, g.sandbox, sizeof g.sandbox);
+	g.of_terminal = of_terminal;
 	rc = loop_serve(&g);
 	ended = gate_fini(&g);
 	if (rc == -ENOMEM)
@@ -68,7 +86,7 @@ static int read_file(struct options *o, char *why, size_t why_size)
 
 static int on_run(struct options *o)
 {
-	return serve(&o->config);
+	return serve(&o->config, is_of_terminal());
 }
 
 static int on_serve(struct options *o)
@@ -77,7 +95,7 @@ static int on_serve(struct options *o)
 
 	if (read_file(o, why, sizeof why) < 0)
 		return fail(why);
-	return serve(&o->config);
+	return serve(&o->config, false);
 }
 
 static int on_check(struct options *o)
@@ -142,7 +160,7 @@ static int on_replay(struct options *o)
 		return fail(why);
 	config_keys_drop(&o->config);
 	t->replay = replay;
-	rc = serve(&o->config);
+	rc = serve(&o->config, is_of_terminal());
 	replay_drop(replay);
 	return rc;
 }

@@ -1,8 +1,10 @@
 """program_test.py - kdgate as a program: what it is told, how it starts and ends, what it says when it cannot."""
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import termios
 import time
 
 import pytest
@@ -80,6 +82,57 @@ def test_rotation(served):
     gate_module.until((folder / "audit.jsonl").exists, "the new audit file")
     handshake(f"127.0.0.1:{port}").close()
     gate_module.until(lambda: '"connect"' in (folder / "audit.jsonl").read_text(), "lines in the new file")
+
+
+def in_terminal(words, log, before=()):
+    """The process, whose controlling terminal is a new one; its other end, which closes it."""
+    ours, its = os.openpty()
+    p = subprocess.Popen([*before, PROGRAM, *words], stdin=its, stdout=log, stderr=log, start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    os.close(its)
+    return p, ours
+
+
+@pytest.mark.parametrize("before, ends", [([], True), (["nohup"], False)], ids=["plain", "nohup"])
+def test_a_terminal_that_is_closed(sim, tmp_path, before, ends):  # noqa: F811
+    """Told twice, as by the kernel and a shell, it still leaves its target in order."""
+    s = sim()
+    s.gate.stop()
+    log, audit = tmp_path / "log", tmp_path / "audit"
+    with open(log, "w") as to:
+        words = [f"rsp+unix:{s.stub.path}", "--listen", f"tcp:127.0.0.1:{gate_module.free_port()}", "--audit", str(audit)]
+        p, terminal = in_terminal(words, to, before)
+    try:
+        gate_module.until(lambda: "target found" in log.read_text(), "kdgate to meet its target")
+        audit.rename(tmp_path / "moved")
+        os.close(terminal)
+        p.send_signal(signal.SIGHUP)
+        if not ends:
+            gate_module.until(audit.exists, "the new audit file")
+            p.terminate()
+        assert p.wait(10) == 0, log.read_text()
+    finally:
+        p.kill()
+    assert ("its terminal was closed" in log.read_text()) == ends
+    assert "target left" in log.read_text()
+
+
+def test_serve_outlives_its_terminal(served):
+    folder, _, p = served
+    p.terminate()
+    assert p.wait(10) == 0
+    audit = folder / "audit.jsonl"
+    with open(folder / "log", "w") as to:
+        again, terminal = in_terminal(["serve", "-c", folder / "kdgate.conf"], to)
+    try:
+        gate_module.until(lambda: "listening on unix" in (folder / "log").read_text(), "kdgate to listen")
+        audit.rename(folder / "moved")
+        os.close(terminal)
+        gate_module.until(audit.exists, "the new audit file")
+        again.terminate()
+        assert again.wait(10) == 0
+    finally:
+        again.kill()
 
 
 def test_check_says_what_it_means(served):
