@@ -1,6 +1,7 @@
 """program_test.py - kdgate as a program: what it is told, how it starts and ends, what it says when it cannot."""
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +18,8 @@ pytestmark = pytest.mark.gated
 PROGRAM = gate_module.PROGRAM
 
 
-def run(*words, seconds=10, **how):
-    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=seconds, **how)
+def run(*words, seconds=10, program=PROGRAM, **how):
+    return subprocess.run([program, *map(str, words)], capture_output=True, text=True, timeout=seconds, **how)
 
 
 CONFIG = """
@@ -156,6 +157,24 @@ def test_bad_configuration(tmp_path, text, line, words):
     assert out.returncode == 1
     assert f"{conf}:{line}: " in out.stderr and words in out.stderr and "expected" in out.stderr
     assert run("serve", "-c", conf).returncode == 1
+
+
+def test_what_is_installed(gated, tmp_path):  # noqa: F811
+    """A program's own prefix stands in its unit, with which systemd agrees."""
+    built, prefix = tmp_path / "build", tmp_path / "prefix"
+    built.mkdir()
+    (built / "kdgate").symlink_to(PROGRAM)
+    for place in ([f"DESTDIR={tmp_path}/root", "PREFIX=/usr"], [f"PREFIX={prefix}"]):
+        subprocess.run(["make", "-s", "-o", built / "kdgate", "install", f"BUILD={built}", *place], cwd=gate_module.ROOT, check=True, timeout=60)
+    usr = tmp_path / "root" / "usr"
+    for file in ("share/man/man1/kdgate.1", "lib/udev/rules.d/70-kdgate.rules", "share/kdgate/lldb_images.py", "share/doc/kdgate/kdgate.conf.example"):
+        assert (usr / file).is_file()
+    assert "ExecStart=/usr/bin/kdgate serve" in (usr / "lib/systemd/system/kdgate.service").read_text()
+    assert run("--version", program=usr / "bin/kdgate").returncode == 0
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not here")
+    out = subprocess.run(["systemd-analyze", "verify", "--man=no", prefix / "lib/systemd/system/kdgate.service"], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0 and not out.stderr, out
 
 
 def test_usage():
