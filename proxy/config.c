@@ -25,6 +25,17 @@ int config_refuse(char *why, size_t why_size, const char *fmt, ...)
 	return -EINVAL;
 }
 
+int config_at(const char *place, int rc, char *why, size_t why_size)
+{
+	char what[CONFIG_WHY];
+
+	if (rc < 0 && *place) {
+		snprintf(what, sizeof what, "%s", why);
+		snprintf(why, why_size, "%s: %s", place, what);
+	}
+	return rc;
+}
+
 int config_number(const char *text, int most)
 {
 	size_t n = strspn(text, "0123456789");
@@ -265,6 +276,11 @@ int config_policy_find(const struct config *c, const char *name)
 bool config_policy_is_builtin(const struct config *c, int policy)
 {
 	return policy >= 0 && (size_t)policy < c->policies_n && (size_t)policy < COUNT(builtin_names);
+}
+
+bool config_is_policies(const struct config *c)
+{
+	return !c->targets_n && c->policies_n > COUNT(builtin_names);
 }
 
 int config_policy_text(const struct config *c, int *policy, const char *name, char *why, size_t why_size)

@@ -43,7 +43,8 @@ enum audit_failure { AUDIT_FAILURE_CONTINUE, AUDIT_FAILURE_STOP };
 struct kdnet_key;
 
 struct config_target {
-	char name[CONFIG_NAME];
+	char name[CONFIG_NAME];     /* "": it is no target, but what has a key as one has */
+	char place[CONFIG_ADDRESS]; /* what errors begin with: "FILE:LINE", a recording's name; "": nothing */
 	enum proto_kind proto;
 	struct addr addr;       /* where the target is: the link and its address */
 	struct addr console_line; /* KGDB: where its console is, if that is another line */
@@ -120,6 +121,7 @@ int config_allow_text(struct config *c, struct config_listener *l, const char *t
 /* What only the whole can tell: plain listeners, duplicates, nothing to listen on, what secure mode does not go with. */
 int config_check(const struct config *c, char *why, size_t why_size) MUST_USE;
 int config_check_settings(const struct config *c, char *why, size_t why_size) MUST_USE; /* what of that is about no listener */
+int config_check_target(const struct config *c, size_t target, char *why, size_t why_size) MUST_USE; /* beside those before it; not its listeners */
 int config_check_listener(const struct config *c, size_t target, size_t listener, char *why, size_t why_size) MUST_USE; /* beside those before it */
 
 /* Reads the keys of KDNET targets: what serves needs them; they are in no words. After config_check; 0, -EINVAL with why. */
@@ -141,6 +143,12 @@ bool addr_is_local(const struct addr *a);
 
 /* -EINVAL; why in words. */
 int config_refuse(char *why, size_t why_size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* rc; if it is an error and place is not empty, that stands in front of why. */
+int config_at(const char *place, int rc, char *why, size_t why_size) MUST_USE;
+
+/* Policies and no target: a file for kdgate TARGET -c FILE, as --learn writes it. */
+bool config_is_policies(const struct config *c);
 
 /* What it means, in words, for kdgate check. */
 void config_print(const struct config *c, FILE *to);

@@ -278,24 +278,42 @@ static int check_confirmed(const struct config_target *t, char *why, size_t why_
 	                     "expected --unconfirmed, or unconfirmed = true, to try that", t->name);
 }
 
+int config_check_target(const struct config *c, size_t target, char *why, size_t why_size)
+{
+	const struct config_target *t = &c->targets[target];
+	int rc = check_console(t, why, why_size);
+
+	rc = rc ? rc : check_line(t, why, why_size);
+	rc = rc ? rc : check_free(c, t, why, why_size);
+	rc = rc ? rc : check_key(t, why, why_size);
+	return rc ? rc : check_confirmed(t, why, why_size);
+}
+
+static int check_all_of(const struct config *c, size_t target, char *why, size_t why_size)
+{
+	const struct config_target *t = &c->targets[target];
+	int rc;
+
+	if (!t->listeners_n)
+		return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", t->name);
+	rc = config_check_target(c, target, why, why_size);
+	for (size_t i = 0; !rc && i < t->listeners_n; i++)
+		rc = config_check_listener(c, target, i, why, why_size);
+	return rc;
+}
+
 int config_check(const struct config *c, char *why, size_t why_size)
 {
 	int rc = config_check_settings(c, why, why_size);
 
 	if (rc)
 		return rc;
+	if (config_is_policies(c))
+		return config_refuse(why, why_size, "there is no target; expected target: { NAME: { connect = ...; listen: ... } }, or for its policies alone "
+				     "kdgate TARGET -c FILE --policy %s", c->policies[c->policies_n - 1].name);
 	if (!c->targets_n)
 		return config_refuse(why, why_size, "there is no target; expected target: { NAME: { connect = ...; listen: ... } }");
-	for (size_t t = 0; t < c->targets_n; t++) {
-		if (!c->targets[t].listeners_n)
-			return config_refuse(why, why_size, "target %s has nothing to listen at; expected listen: ( { address = ... } )", c->targets[t].name);
-		rc = rc ? rc : check_console(&c->targets[t], why, why_size);
-		rc = rc ? rc : check_line(&c->targets[t], why, why_size);
-		rc = rc ? rc : check_free(c, &c->targets[t], why, why_size);
-		rc = rc ? rc : check_key(&c->targets[t], why, why_size);
-		rc = rc ? rc : check_confirmed(&c->targets[t], why, why_size);
-		for (size_t i = 0; !rc && i < c->targets[t].listeners_n; i++)
-			rc = config_check_listener(c, t, i, why, why_size);
-	}
+	for (size_t t = 0; !rc && t < c->targets_n; t++)
+		rc = config_at(c->targets[t].place, check_all_of(c, t, why, why_size), why, why_size);
 	return rc;
 }

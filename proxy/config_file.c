@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <libconfig.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,21 @@ struct reading {
 	char what[READING_WHAT]; /* what a piece says, without file and line */
 };
 
-static int tell(struct reading *r, struct place at, int rc)
+static void put_place(const struct reading *r, struct place at, char *out, size_t size)
 {
 	const char *dir = at.included ? r->dir : "", *slash = at.included ? "/" : "";
 
-	if (rc < 0)
-		snprintf(r->why, r->why_size, "%s%s%s:%u: %s", dir, slash, at.included ? at.included : r->file, at.line, r->what);
+	snprintf(out, size, "%s%s%s:%u", dir, slash, at.included ? at.included : r->file, at.line);
+}
+
+static int tell(struct reading *r, struct place at, int rc)
+{
+	char place[PATH_MAX];
+
+	if (rc < 0) {
+		put_place(r, at, place, sizeof place);
+		snprintf(r->why, r->why_size, "%s: %s", place, r->what);
+	}
 	return rc;
 }
 
@@ -403,7 +413,9 @@ static int take_target(struct reading *r, config_setting_t *s)
 	r->target = &c->targets[c->targets_n++];
 	config_target_init(r->target);
 	memcpy(r->target->name, name, strlen(name) + 1);
-	return take_keys(r, s, target_keys);
+	put_place(r, place_of(s), r->target->place, sizeof r->target->place);
+	rc = take_keys(r, s, target_keys);
+	return rc ? rc : tell(r, place_of(s), config_check_target(c, c->targets_n - 1, WHAT(r)));
 }
 
 /* The file itself. */

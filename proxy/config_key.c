@@ -91,12 +91,12 @@ static void warn_of_weakness(const struct config_target *t)
 	char words[128];
 
 	if (kdnet_key_weakness(t->key, words, sizeof words))
-		log_line(LOG_LEVEL_WARNING, "%s: the key is weak, %s (kdgate keygen makes a strong one)", t->name, words);
+		log_line(LOG_LEVEL_WARNING, "%s: the key is weak, %s (kdgate keygen makes a strong one)", *t->name ? t->name : t->place, words);
 }
 
 static int refuse_key(const struct config_target *t, const char *file, const char *words, char *why, size_t why_size)
 {
-	return config_refuse(why, why_size, "target %s: the key in %s cannot be used: %s", t->name, file, words);
+	return config_refuse(why, why_size, "%s%s%sthe key in %s cannot be used: %s", *t->name ? "target " : "", t->name, *t->name ? ": " : "", file, words);
 }
 
 static int load_key(struct config_target *t, char *why, size_t why_size)
@@ -156,6 +156,7 @@ int config_keys(struct config *c, char *why, size_t why_size)
 		rc = kdnet_crypto_prime() < 0 ? config_refuse(why, why_size, "libcrypto cannot do what KDNET needs (AES-256-CBC, HMAC-SHA-256)") : 0;
 		rc = rc ? rc : load_key(t, why, why_size);
 		rc = rc ? rc : check_same(c, t, why, why_size);
+		rc = config_at(t->place, rc, why, why_size);
 	}
 	return rc;
 }

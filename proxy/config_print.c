@@ -123,7 +123,7 @@ static void print_policy(const struct config *c, int policy, FILE *to)
 {
 	const struct policy *p = &c->policies[policy];
 
-	fprintf(to, "\npolicy %s%s%s\n", p->name, config_policy_is_builtin(c, policy) ? ", built in" : "", is_used(c, policy) ? "" : ", not used");
+	fprintf(to, "\npolicy %s%s%s\n", p->name, config_policy_is_builtin(c, policy) ? ", built in" : "", is_used(c, policy) || !c->targets_n ? "" : ", not used");
 	for (size_t i = 0; i < p->count; i++)
 		fprintf(to, "  %3zu  %s%s\n", i + 1, p->rules[i].text, is_blanket(c, &p->rules[i]) ? "  (in secure mode: no monitor)" : "");
 	fprintf(to, "  else deny\n");
@@ -137,6 +137,8 @@ void config_print(const struct config *c, FILE *to)
 	print_audit(c, to);
 	print_sandbox(c, to);
 	print_record(c, to);
+	if (!c->targets_n)
+		fprintf(to, "target: none; what is here is for kdgate TARGET -c FILE\n");
 	for (size_t i = 0; i < c->targets_n; i++)
 		print_target(c, &c->targets[i], to);
 	for (size_t i = 0; i < c->policies_n; i++)

@@ -73,15 +73,34 @@ static int serve(struct config *c, bool of_terminal)
 	return rc < 0 || ended < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int read_file(struct options *o, char *why, size_t why_size)
+static int load_file(struct options *o, char *why, size_t why_size)
 {
 	int rc = config_load(&o->config, o->file, why, why_size);
 
-	if (rc < 0)
-		return rc;
-	options_add(o, &o->config);
-	rc = config_check(&o->config, why, why_size);
-	return rc < 0 ? rc : config_keys(&o->config, why, why_size);
+	if (rc == -ENOENT && !strcmp(o->file, OPTIONS_CONFIG_FILE))
+		config_refuse(why, why_size, "%s: %s; expected it there, or another with -c FILE (kdgate.conf.example, in the sources' scripts and in "
+			      "share/doc/kdgate, is one to begin with)", o->file, strerror(ENOENT));
+	if (!rc)
+		options_add(o, &o->config);
+	return rc;
+}
+
+/* What is at fault is the file, or a target of it, which then knows its place. */
+static int check_file(struct options *o, char *why, size_t why_size)
+{
+	struct config *c = &o->config;
+	int rc = c->targets_n ? config_check_settings(c, why, why_size) : config_check(c, why, why_size);
+
+	rc = config_at(o->file, rc, why, why_size);
+	rc = rc ? rc : config_check(c, why, why_size);
+	return rc ? rc : config_keys(c, why, why_size);
+}
+
+static int read_file(struct options *o, char *why, size_t why_size)
+{
+	int rc = load_file(o, why, why_size);
+
+	return rc ? rc : check_file(o, why, why_size);
 }
 
 static int on_run(struct options *o)
@@ -98,11 +117,15 @@ static int on_serve(struct options *o)
 	return serve(&o->config, false);
 }
 
+/* Policies alone are checked when they are read; their audit and their target may be of a command line. */
 static int on_check(struct options *o)
 {
 	char why[CONFIG_WHY];
+	int rc = load_file(o, why, sizeof why);
 
-	if (read_file(o, why, sizeof why) < 0)
+	if (!rc && !config_is_policies(&o->config))
+		rc = check_file(o, why, sizeof why);
+	if (rc < 0)
 		return fail(why);
 	config_print(&o->config, stdout);
 	return said(EXIT_SUCCESS);

@@ -583,7 +583,7 @@ static int parse_decode(struct parse *p, int words, char **word)
 	p->o->file = word[1];
 	p->target = p->o->config.targets;
 	config_target_init(p->target);
-	snprintf(p->target->name, sizeof p->target->name, "%.*s", (int)sizeof p->target->name - 1, word[1]);
+	snprintf(p->target->place, sizeof p->target->place, "%.*s", (int)sizeof p->target->place - 1, word[1]);
 	rc = apply(p);
 	if (!rc && p->o->key && *p->target->key_file)
 		return config_refuse(p->why, p->why_size, "--key and --key-file are both given; expected one of them");

@@ -77,7 +77,8 @@ static const char check[] =
 	"kdgate check [-c FILE]\n"
 	"\n"
 	"Reads a configuration file and tells what it means: each target, who may use it, and what they may do.\n"
-	"Exits with 1, and FILE:LINE with what is wrong, if kdgate serve would refuse it.\n"
+	"Exits with 1, and FILE:LINE with what is wrong, if kdgate serve would refuse it; but a file of policies alone, as --learn\n"
+	"writes it, is fine: it is for kdgate TARGET -c FILE.\n"
 	"\n"
 	"  -c, --config FILE      default: " OPTIONS_CONFIG_FILE "; see kdgate.conf(5)\n";
 

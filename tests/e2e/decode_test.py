@@ -99,6 +99,8 @@ def test_without_the_key(key_file):
     wrong = decode(KDNET, "--key-file", key_file("8.8.8.9"))
     assert wrong.returncode == 1 and "none of its KDNET datagrams verifies: it is the key of another target" in wrong.stderr
     assert "verified=yes" not in wrong.stdout
+    broken = decode(KDNET, "--key-file", key_file("8.8.8"))
+    assert broken.returncode == 1 and broken.stderr.startswith(f"kdgate: {KDNET}: the key in "), "a recording is no target"
 
 
 def test_a_key_that_is_given_on_the_command_line(key_file):

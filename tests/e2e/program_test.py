@@ -159,6 +159,37 @@ def test_bad_configuration(tmp_path, text, line, words):
     assert run("serve", "-c", conf).returncode == 1
 
 
+def test_check_of_policies_alone(tmp_path):
+    """As --learn writes them: what serve refuses is fine where the target comes with the command line."""
+    conf = tmp_path / "learned.conf"
+    conf.write_text('policy: { learned: { rules = [ "allow query" ] } }')
+    out = run("check", "-c", conf)
+    assert out.returncode == 0 and "target: none" in out.stdout and "policy learned\n" in out.stdout, out
+    out = run("serve", "-c", conf)
+    assert out.returncode == 1 and f"{conf}: there is no target" in out.stderr and "kdgate TARGET -c FILE --policy learned" in out.stderr, out
+    conf.write_text('policy: { learned: { rules = [ "alow query" ] } }')
+    assert run("check", "-c", conf).returncode == 1
+
+
+@pytest.mark.parametrize("text, place, words", [
+    ('audit = "/dev/null"', "", "there is no target"),
+    ('audit_failure = "stop"\ntarget: { a: { connect = "rsp+unix:/x" listen: { address = "unix:/x/y" } } }', "", "there is no audit"),
+    ('target: {\n a: { connect = "kdnet:127.0.0.1:1" key_file = "/x/k" listen: { address = "unix:/x/y" } } }', ":2", "the key in /x/k cannot be used"),
+])
+def test_place_of_what_only_the_whole_tells(tmp_path, text, place, words):
+    conf = tmp_path / "bad.conf"
+    conf.write_text(text)
+    for command in ("check", "serve"):
+        out = run(command, "-c", conf)
+        assert out.returncode == 1 and out.stderr.startswith(f"kdgate: {conf}{place}: ") and words in out.stderr, out
+
+
+@pytest.mark.skipif(os.path.exists("/etc/kdgate/kdgate.conf"), reason="this machine has a configuration")
+def test_no_configuration():
+    out = run("check")
+    assert out.returncode == 1 and "-c FILE" in out.stderr and "kdgate.conf.example" in out.stderr
+
+
 def test_what_is_installed(gated, tmp_path):  # noqa: F811
     """A program's own prefix stands in its unit, with which systemd agrees."""
     built, prefix = tmp_path / "build", tmp_path / "prefix"

@@ -160,6 +160,11 @@ static const struct {
 	{ "target: { t: {\n connect = \"local+serial:/dev/x\" " LISTEN("stdio"),
 	  "f:2: local+serial:/dev/x: this version does not have the protocol local yet; expected rsp+tcp:HOST:PORT, rsp+unix:PATH, kgdb+serial:DEVICE@BAUD, kd+unix:PATH or kdnet:ADDRESS:PORT" },
 	{ "target: { t: {\n connect = \"rsp+unix:x\" " LISTEN("stdio"), "f:2: rsp+unix:x is relative; expected a path that begins with /" },
+	{ "\n" T "console_to_debugger = true\n" LISTEN("stdio"),
+	  "f:2: target t has no console, nor a way to break in by it; expected a target kgdb+LINK:ADDRESS, or for a console a Windows kernel's" },
+	{ "target: {\n t: { connect = \"rsp+unix:/t\"\n key_file = \"/k\" " LISTEN("stdio"), "f:2: target t needs no key; expected one for kdnet:ADDRESS:PORT alone" },
+	{ "target: { s: { connect = \"rsp+serial:/dev/x@9600\" listen: { address = \"unix:/s\" } }\n t: {\n connect = \"rsp+serial:/dev/x@9600\" " LISTEN("stdio"),
+	  "f:2: target t: the line rsp+serial:/dev/x@9600 is that of target s; expected one of its own" },
 	{ T "conect = 5\n} }", "f:3: unknown name conect in t; expected one of connect, on_disconnect, max_clients, cache, unconfirmed, console_line, break_in, key_file, console_log, console_to_debugger, listen, console" },
 	{ T "on_disconnect = \"halt\" " LISTEN("stdio"), "f:3: unknown word \"halt\"; expected run or stay" },
 	{ K "console_line = \"serial:/dev/x@0\"\n" LISTEN("stdio"), "f:3: serial:/dev/x@0 has no usable line speed; expected @BAUD, such as @115200 or @9600,7e1,rtscts" },
@@ -281,7 +286,27 @@ static void test_reload(void **state)
 	assert_int_equal(c.targets_n, 0);
 	assert_string_equal(c.policies[4].name, "p");
 	assert_string_equal(c.audit, "");
+	assert_true(config_is_policies(&c));
 	assert_int_equal(config_check(&c, why, sizeof why), -EINVAL);
+	assert_string_equal(why, "there is no target; expected target: { NAME: { connect = ...; listen: ... } }, or for its policies alone "
+				 "kdgate TARGET -c FILE --policy p");
+	config_fini(&c);
+}
+
+/* What a command line adds to a file is at fault where the target is. */
+static void test_place(void **state)
+{
+	struct config c = { 0 };
+	char why[CONFIG_WHY] = "";
+
+	(void)state;
+	assert_int_equal(parse(&c, "audit = \"/a\"\ntarget: {\n t: { connect = \"rsp+unix:/t\" listen: { address = \"tcp:192.0.2.7:5\" "
+				   "allow = \"192.0.2.0/24\" plain = \"accept-the-risk\" } } }", why), 0);
+	assert_string_equal(c.targets[0].place, "f:3");
+	assert_int_equal(config_check(&c, why, sizeof why), 0);
+	c.secure = true;
+	assert_int_equal(config_check(&c, why, sizeof why), -EINVAL);
+	assert_non_null(strstr(why, "f:3: tcp:192.0.2.7:5 is beyond loopback and plain, and secure mode"));
 	config_fini(&c);
 }
 
@@ -666,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_user),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_ceilings),
