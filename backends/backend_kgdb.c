@@ -19,6 +19,9 @@ static bool is_apart(const struct backend_rsp *b)
 
 const char *backend_kgdb_absent(const struct backend_rsp *b)
 {
+	if (b->kgdb.unbroken)
+		return "no KGDB answers, and this line cannot carry a BREAK that would stop a kernel that runs: set what to type on its console "
+		       "(--break-in 'echo g > /proc/sysrq-trigger', break_in = ...)";
 	if (is_apart(b))
 		return "no KGDB answers (is the kernel up, kgdboc= at this line and its console at the console line, the speeds right, sysrq allowed?)";
 	return "no KGDB answers (is the kernel up, this its console, the speed right, sysrq allowed?)";
@@ -80,6 +83,7 @@ int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
 	int rc = break_in(b, now);
 
 	b->deadline = now + BACKEND_RSP_KNOCK_MS;
+	b->kgdb.unbroken = rc == -EOPNOTSUPP;
 	if (rc == -EOPNOTSUPP)
 		return ask_hello(b); /* it may stand */
 	if (rc <= 0)

@@ -82,6 +82,7 @@ struct backend_rsp {
 		size_t boots, heeds;  /* of what a booting kernel says first, of what one says that heeds sysrq */
 		bool warned;          /* of hardware breakpoints */
 		bool answered;        /* the knock */
+		bool unbroken;        /* there was no way to knock */
 		bool probed;          /* since the last break-in: whether it stands, without a word */
 	} kgdb;
 };

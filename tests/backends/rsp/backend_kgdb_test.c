@@ -216,18 +216,31 @@ static void test_the_debuggers_end(void **state)
 	loses(&far, "the debugger's line: it was closed");
 }
 
-/* No KGDB is there: that is found in time, and told in words that fit two lines. */
-static void test_nobody_is_there(void **state)
+/* Found in time. */
+static const char *why_nobody(void)
 {
 	int rc = BACKEND_NONE;
 
-	(void)state;
 	for (int i = 0; i < POLLS && rc >= 0; i++) {
 		rc = polls();
 		now += LOOKS_MS;
 	}
 	assert_int_equal(rc, -ETIMEDOUT);
-	assert_non_null(strstr(be->ops->why(be), "kgdboc= at this line and its console at the console line"));
+	return be->ops->why(be);
+}
+
+/* No KGDB is there: that is told in words that fit two lines. */
+static void test_nobody_is_there(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(why_nobody(), "kgdboc= at this line and its console at the console line"));
+}
+
+static void test_nobody_can_be_stopped(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(why_nobody(), "no KGDB answers, and this line cannot carry a BREAK"));
+	assert_non_null(strstr(be->ops->why(be), "--break-in"));
 }
 
 #define APART(test) cmocka_unit_test_setup_teardown(test, begin_apart, end)
@@ -244,6 +257,7 @@ int main(void)
 		APART(test_the_consoles_end),
 		APART(test_the_debuggers_end),
 		APART(test_nobody_is_there),
+		cmocka_unit_test_setup_teardown(test_nobody_can_be_stopped, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
