@@ -21,6 +21,19 @@ static struct span unframed(struct span text)
 	return text;
 }
 
+/* Framed, by another sum than the one that stands there: the right one; else -1. */
+static int wrong_sum(struct span text)
+{
+	struct span body = unframed(text);
+	uint8_t sum = 0;
+
+	for (size_t i = 0; i < body.len; i++)
+		sum = (uint8_t)(sum + body.p[i]);
+	if (text.len != body.len + 4)
+		return -1;
+	return hex_value(text.p[text.len - 2]) << 4 == (sum & 0xf0) && hex_value(text.p[text.len - 1]) == (sum & 15) ? -1 : sum;
+}
+
 static int put_monitor(struct buf *out, struct span text)
 {
 	int rc = buf_put_text(out, "qRcmd,");
@@ -174,6 +187,26 @@ static bool explain_packet(const struct policy *p, const struct latch *latch, st
 	return explain_cmd(p, &cmd, to) && !refused;
 }
 
+static bool explain_text(const struct policy *p, const struct latch *latch, const char *text, struct buf *body, FILE *to)
+{
+	int sum = wrong_sum(span_of(text));
+
+	if (sum >= 0)
+		fprintf(to, "%.40s: denied\n  its checksum is wrong, expected #%02x: kdgate asks for it again, and the target never sees it\n", text, (unsigned)sum);
+	else if (put_body(body, text) < 0)
+		fprintf(to, "%.40s...: denied\n  it is too long to be a packet\n", text);
+	else
+		return explain_packet(p, latch, body, to);
+	return false;
+}
+
+/* A shell has taken gdb's command apart. */
+static void print_hint(char *const *packets, size_t n, FILE *to)
+{
+	if (n > 1 && !strcmp(packets[0], "monitor"))
+		fprintf(to, "  for gdb's command of that name one word is expected, in quotes: \"monitor %.40s\"\n", packets[1]);
+}
+
 int explain_packets(const struct policy *p, const struct latch *latch, char *const *packets, size_t n, FILE *to)
 {
 	struct buf body;
@@ -182,14 +215,10 @@ int explain_packets(const struct policy *p, const struct latch *latch, char *con
 	if (buf_init(&body, EXPLAIN_PACKET) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		bool fits;
-
 		buf_reset(&body, 0);
-		fits = put_body(&body, packets[i]) == 0;
-		if (!fits)
-			fprintf(to, "%.40s...: denied\n  it is too long to be a packet\n", packets[i]);
-		if (!fits || !explain_packet(p, latch, &body, to))
+		if (!explain_text(p, latch, packets[i], &body, to))
 			denied = 1;
+		print_hint(packets + i, n - i, to);
 	}
 	buf_fini(&body);
 	return denied;

@@ -25,7 +25,7 @@ int keygen_print(FILE *key_to, FILE *words_to)
 		rc = -errno;
 	kdnet_wipe(&key, sizeof key);
 	kdnet_wipe(text, sizeof text);
-	if (!rc)
+	if (!rc && words_to)
 		fputs(words, words_to);
 	return rc;
 }

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* The key alone goes to key_to, so that it can be a file; what to do with it goes to words_to. 0, -errno. */
+/* The key alone goes to key_to, so that it can be a file; what to do with it goes to words_to, unless that is NULL. 0, -errno. */
 int keygen_print(FILE *key_to, FILE *words_to);
 
 #endif

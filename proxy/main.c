@@ -208,9 +208,8 @@ static int on_ls(struct options *o)
 
 static int on_keygen(struct options *o)
 {
-	int rc = keygen_print(stdout, stderr);
+	int rc = keygen_print(stdout, o->level < LOG_LEVEL_INFO ? NULL : stderr);
 
-	(void)o;
 	if (rc < 0)
 		fprintf(stderr, "kdgate: no key could be made, or written: %s\n", strerror(-rc));
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

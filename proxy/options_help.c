@@ -125,7 +125,7 @@ static const char ls[] =
 static const char keygen[] =
 	"kdgate keygen\n"
 	"\n"
-	"Prints a strong key for a KDNET target, and on standard error what to do with it.\n";
+	"Prints a strong key for a KDNET target, and on standard error what to do with it; with -q the key alone.\n";
 
 const char *const options_help[OPTIONS_MODES] = {
 	[OPTIONS_RUN] = general,

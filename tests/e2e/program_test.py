@@ -184,6 +184,11 @@ def test_place_of_what_only_the_whole_tells(tmp_path, text, place, words):
         assert out.returncode == 1 and out.stderr.startswith(f"kdgate: {conf}{place}: ") and words in out.stderr, out
 
 
+def test_a_key_in_quiet():
+    out = run("keygen", "-q")
+    assert out.returncode == 0 and len(out.stdout.splitlines()) == 1 and not out.stderr, out.stderr
+
+
 @pytest.mark.skipif(os.path.exists("/etc/kdgate/kdgate.conf"), reason="this machine has a configuration")
 def test_no_configuration():
     out = run("check")

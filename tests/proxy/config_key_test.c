@@ -167,6 +167,9 @@ static void a_new_key(void **state)
 	(void)state;
 	assert_true(f && nothing);
 	assert_int_equal(keygen_print(f, nothing), 0);
+	assert_true(ftell(nothing) > 0);
+	rewind(f);
+	assert_int_equal(keygen_print(f, NULL), 0);
 	fclose(f);
 	fclose(nothing);
 	assert_int_equal(chmod(path, 0600), 0);

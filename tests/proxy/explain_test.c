@@ -31,7 +31,7 @@ static const struct {
 	  "  it accesses 0x1000-0x103f\n"
 	  "  mem.read: allowed by rule 3, \"allow mem.read\": it is about every such access\n"
 	  "    not rule 2, \"deny mem.read mem.write range 0xf000-0xffff\": the access touches none of its ranges\n" },
-	{ "$m1000,40#5e", 0,
+	{ "$m1000,40#be", 0,
 	  "m1000,40: allowed by policy p\n"
 	  "  it accesses 0x1000-0x103f\n"
 	  "  mem.read: allowed by rule 3, \"allow mem.read\": it is about every such access\n"
@@ -45,6 +45,9 @@ static const struct {
 	  NULL },
 	{ "c", 0, "c: allowed by policy p\n  run: allowed by rule 1, \"allow query reg.read run\": it is about every such access\n" },
 	{ "$c#63", 0, "c: allowed by policy p\n  run: allowed by rule 1, \"allow query reg.read run\": it is about every such access\n" },
+	{ "$c#64", 1, "$c#64: denied\n  its checksum is wrong, expected #63: kdgate asks for it again, and the target never sees it\n" },
+	{ "$#01", 1, "$#01: denied\n  its checksum is wrong, expected #00: kdgate asks for it again, and the target never sees it\n" },
+	{ "$m1000,40#BE", 0, NULL },
 	{ "ctrl-c", 0, "vCtrlC: allowed by policy p\n  run: allowed by rule 1, \"allow query reg.read run\": it is about every such access\n" },
 	{ "\x03", 0, "vCtrlC: allowed by policy p\n  run: allowed by rule 1, \"allow query reg.read run\": it is about every such access\n" },
 	{ "C05", 1,
@@ -170,6 +173,20 @@ static void test_several(void **state)
 	free(text);
 }
 
+static void test_a_command_without_quotes(void **state)
+{
+	char monitor[] = "monitor", help[] = "help", *packets[] = { monitor, help, monitor }, *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	assert_int_equal(explain_packets(policy_builtin("full"), NULL, packets, 3, to), 1);
+	fclose(to);
+	assert_non_null(strstr(text, "in quotes: \"monitor help\"\nhelp: "));
+	assert_null(strstr(strstr(text, "\nhelp: "), "quotes"));
+	free(text);
+}
+
 /* Policy grants all of these; secure mode does not. */
 static void test_secure(void **state)
 {
@@ -210,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_reasons),  cmocka_unit_test(test_says_what_is_done),
+		cmocka_unit_test(test_a_command_without_quotes),
 		cmocka_unit_test(test_several), cmocka_unit_test(test_secure), cmocka_unit_test(test_too_long),
 	};
 
