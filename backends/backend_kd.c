@@ -237,7 +237,9 @@ static const struct backend_info *kd_info(const struct backend *be)
 
 static const char *kd_why(const struct backend *be)
 {
-	return ((const struct backend_kd *)be)->why;
+	const struct backend_kd *b = (const struct backend_kd *)be;
+
+	return b->why || !backend_kd_is_net(b) || b->meet.joined ? b->why : link_why(b->line.link);
 }
 
 static struct guard *kd_guard(struct backend *be)

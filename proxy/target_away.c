@@ -5,9 +5,19 @@
 
 #include <stdio.h>
 
+/* At first nothing has gone wrong yet, and the line may know by now what it waits for. */
+const char *target_why_away(const struct target *t)
+{
+	const char *words = t->be && !*t->why ? t->be->ops->why(t->be) : NULL;
+
+	return words ? words : t->why;
+}
+
 static void away_words(const struct target *t, char *words, size_t size)
 {
-	snprintf(words, size, "kdgate: target %s is away%s%s", t->setup.name, *t->why ? ": " : "", t->why);
+	const char *why = target_why_away(t);
+
+	snprintf(words, size, "kdgate: target %s is away%s%s", t->setup.name, *why ? ": " : "", why);
 }
 
 /* lldb shows words only as the reason of a stop. So it is given one, of a target that is not there. */

@@ -27,8 +27,8 @@ static const char *details(const struct target *t, char *out, size_t size)
 	bool stands = t->state == TARGET_STOPPED || t->state == TARGET_ASKED;
 
 	*out = 0;
-	if (!target_there(t) && *t->why)
-		snprintf(out, size, " (%s)", t->why);
+	if (!target_there(t) && *target_why_away(t))
+		snprintf(out, size, " (%s)", target_why_away(t));
 	else if (stands && t->stop.kind != RSP_STOP_SIGNAL)
 		snprintf(out, size, ", since its program has ended");
 	else if (stands && t->stop.has_thread)

@@ -41,6 +41,7 @@ static inline bool target_lifting(const struct target *t)
  * which it is told. */
 int target_turn_away(struct target *t, struct session *s, uint64_t now) MUST_USE;
 int target_refuse_away(struct target *t, struct session *s) MUST_USE;
+const char *target_why_away(const struct target *t); /* in words; "": that is not known */
 
 /* The stop that s asks for does not come. It is told one that is none: gdb then asks for registers, and shows why it gets none. */
 extern const char target_unheard[];

@@ -279,6 +279,24 @@ def test_why_there_is_no_target(tmp_path, kind, words):
     assert log.read_text().count("trying again") == 1, log.read_text()
 
 
+def test_why_nobody_has_dialled_yet(tmp_path):
+    """A debugger that comes before kdgate has given up for the first time is told what it waits for."""
+    port, log, key = gate_module.free_port(), tmp_path / "log", tmp_path / "key"
+    key.write_text(run("keygen").stdout)
+    key.chmod(0o600)
+    with open(log, "w") as to:
+        p = subprocess.Popen([PROGRAM, f"kdnet:127.0.0.1:{gate_module.free_port()}", "--key-file", key, "--listen", f"tcp:127.0.0.1:{port}"],
+                             stdin=subprocess.DEVNULL, stdout=to, stderr=to)
+    try:
+        gate_module.until(lambda: "listening on" in log.read_text(), "kdgate to listen")
+        c = rsp_client.Client(f"127.0.0.1:{port}", timeout=30)
+        assert "is away: no datagram has come" in c.ask("qSupported:error-message+")
+        c.close()
+    finally:
+        p.terminate()
+        assert p.wait(10) == 0
+
+
 def test_what_is_learned_and_cannot_be_written(sim):  # noqa: F811
     s = sim()
     s.gate.stop()
