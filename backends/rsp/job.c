@@ -203,7 +203,7 @@ int job_start(struct job *j, const struct stub *s, const struct rsp_cmd *cmd)
 {
 	if (!speakable(s, cmd) || !actions_fit(s, cmd))
 		return -EOPNOTSUPP;
-	if (!lengths_fit(s, cmd) || !packet_fits(s, cmd))
+	if (!lengths_fit(s, cmd) || !packet_fits(s, cmd) || (s->kgdb && kgdb_confuses(s, cmd)))
 		return -EINVAL;
 	copy_cmd(&j->cmd, cmd);
 	j->at = j->asked = 0;

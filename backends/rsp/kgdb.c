@@ -18,6 +18,17 @@ bool kgdb_understands(const struct rsp_cmd *cmd)
 	return known[cmd->op];
 }
 
+bool kgdb_confuses(const struct stub *s, const struct rsp_cmd *cmd)
+{
+	const struct stub_hardware *h = s->hardware, *end = h + s->hardware_n;
+
+	if (cmd->op != RSP_OP_BREAK_SET || !cmd->num[0])
+		return false;
+	while (h < end && (h->addr != cmd->addr || (h->type == cmd->num[0] && h->kind == cmd->len)))
+		h++;
+	return h < end;
+}
+
 #define REG(name, bits, type) "<reg name=\"" name "\" bitsize=\"" #bits "\" type=\"" type "\"/>"
 
 /* g ends behind es. What follows is there because gdb wants the whole of the feature; it is shown as unavailable. */

@@ -12,6 +12,9 @@ enum { KGDB_PACKET = 1023 }; /* a longer one is dropped without a word; a longer
  * says nothing until it is asked. */
 bool kgdb_understands(const struct rsp_cmd *cmd);
 
+/* A hardware breakpoint or watchpoint where one is that differs: it sets both, and asked to remove either takes out the first. */
+bool kgdb_confuses(const struct stub *s, const struct rsp_cmd *cmd);
+
 /* Its description, which it does not tell: known by the length of its g. 0, and t is built; -ENOENT: not one that is known;
  * other -errno. */
 int kgdb_describe(struct tdesc *t, size_t g_len) MUST_USE;

@@ -53,16 +53,32 @@ bool stub_has_trap(const struct stub *s, uint64_t addr)
 	return trap_at(s, addr) < s->traps_n;
 }
 
-void stub_note_trap(struct stub *s, const struct rsp_cmd *cmd, bool set)
+static void note_software(struct stub *s, const struct rsp_cmd *cmd, bool set)
 {
 	size_t at = trap_at(s, cmd->addr);
 
-	if (cmd->num[0] != 0)
-		return;
 	if (!set && at < s->traps_n)
 		s->traps[at] = s->traps[--s->traps_n];
 	if (set && at == s->traps_n && s->traps_n < STUB_TRAPS)
 		s->traps[s->traps_n++] = cmd->addr;
+}
+
+static void note_hardware(struct stub *s, const struct rsp_cmd *cmd, bool set)
+{
+	struct stub_hardware it = { cmd->num[0], cmd->addr, cmd->len };
+	size_t at = 0;
+
+	while (at < s->hardware_n && memcmp(&s->hardware[at], &it, sizeof it))
+		at++;
+	if (!set && at < s->hardware_n)
+		s->hardware[at] = s->hardware[--s->hardware_n];
+	if (set && at == s->hardware_n && s->hardware_n < STUB_HARDWARE)
+		s->hardware[s->hardware_n++] = it;
+}
+
+void stub_note_trap(struct stub *s, const struct rsp_cmd *cmd, bool set)
+{
+	(cmd->num[0] ? note_hardware : note_software)(s, cmd, set);
 }
 
 bool stub_pc_overshoots(const struct stub *s)

@@ -7,7 +7,7 @@
 #include "rsp/reply.h"
 #include "rsp/tdesc.h"
 
-enum { STUB_FRAME = 4, /* $ and #xx */ STUB_TRAPS = 1024, STUB_MAP_MAX = 65536, STUB_READ_MAX = 8190 };
+enum { STUB_FRAME = 4, /* $ and #xx */ STUB_TRAPS = 1024, STUB_HARDWARE = 16, STUB_MAP_MAX = 65536, STUB_READ_MAX = 8190 };
 
 struct stub {
 	bool kgdb;                 /* Linux: it says nothing of itself; see kgdb.h */
@@ -21,6 +21,8 @@ struct stub {
 	size_t g_len;              /* bytes in its g reply; 0: not seen */
 	uint64_t traps[STUB_TRAPS]; /* software breakpoints that are set */
 	size_t traps_n;
+	struct stub_hardware { uint64_t type, addr, kind; } hardware[STUB_HARDWARE]; /* breakpoints and watchpoints that are set */
+	size_t hardware_n;
 };
 
 int stub_init(struct stub *s) MUST_USE;

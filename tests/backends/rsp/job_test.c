@@ -336,6 +336,25 @@ static void traps(void **state)
 	assert_false(stub_has_trap(&s, 0x1000));
 }
 
+/* KGDB knows its hardware breakpoints by their address alone. */
+static void hardware_of_two_kinds(void **state)
+{
+	(void)state;
+	DOES("Z1,1000,1", "Z1,1000,1", "OK");
+	DOES("Z2,1000,4", "Z2,1000,4", "OK");
+	DOES("z2,1000,4", "z2,1000,4", "OK");
+	s.kgdb = true;
+	assert_int_equal(start("Z2,1000,4"), -EINVAL);
+	assert_int_equal(start("Z4,1000,1"), -EINVAL);
+	DOES("Z1,1000,1", "Z1,1000,1", "E22");
+	DOES("Z0,1000,1", "Z0,1000,1", "OK");
+	DOES("Z2,2000,4", "Z2,2000,4", "OK");
+	assert_int_equal(start("Z2,2000,8"), -EINVAL);
+	assert_int_equal(start("Z1,2000,1"), -EINVAL);
+	DOES("z1,1000,1", "z1,1000,1", "OK");
+	DOES("Z2,1000,4", "Z2,1000,4", "OK");
+}
+
 /* None of these may go on to a stub. */
 static void never(void **state)
 {
@@ -539,7 +558,7 @@ int main(void)
 		CASE(resumes_by_vcont), CASE(resumes_without_vcont), CASE(thread_lists), CASE(a_list_without_an_end),
 		LISTER(documents), LISTER(documents_that_cannot_be_had), LISTER(pieces_that_are_none), LISTER(documents_it_has),
 		LISTER(documents_without_an_end), LISTER(annexes),
-		CASE(sizes_of_registers), CASE(traps), CASE(never), CASE(the_rest_is_passed_on),
+		CASE(sizes_of_registers), CASE(traps), CASE(hardware_of_two_kinds), CASE(never), CASE(the_rest_is_passed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
