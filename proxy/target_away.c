@@ -5,6 +5,11 @@
 
 #include <stdio.h>
 
+bool target_there(const struct target *t)
+{
+	return t->state == TARGET_STOPPED || t->state == TARGET_ASKED || t->state == TARGET_RUNNING;
+}
+
 /* At first nothing has gone wrong yet, and the line may know by now what it waits for. */
 const char *target_why_away(const struct target *t)
 {

@@ -5,11 +5,6 @@
 
 #include <errno.h>
 
-bool target_there(const struct target *t)
-{
-	return t->state == TARGET_STOPPED || t->state == TARGET_ASKED || t->state == TARGET_RUNNING;
-}
-
 static int refuse(struct session *s, const char *words)
 {
 	session_refuse(s, words);
