@@ -55,16 +55,14 @@ static size_t in_text(const char *text, char c)
 	return n;
 }
 
-/* How many of that character a pattern stands for itself. */
+/* How many of that character a pattern stands for itself. Not behind a [: what a set names it need not fit, and [!;] does not. */
 static size_t in_pattern(const char *pattern, char c)
 {
 	size_t n = 0;
 
-	for (; *pattern; pattern++) {
-		bool escaped = *pattern == '\\' && pattern[1];
-
-		pattern += escaped;
-		n += *pattern == c && (escaped || c != '[');
+	for (; *pattern && *pattern != '['; pattern++) {
+		pattern += *pattern == '\\' && pattern[1];
+		n += *pattern == c;
 	}
 	return n;
 }

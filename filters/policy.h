@@ -19,7 +19,8 @@ enum verdict { VERDICT_DENY, VERDICT_ALLOW };
 
 /* A rule is about its effects; with ranges, only about an access to one of them (a denial when the access touches it,
  * a permission when the access lies wholly inside one); with matches, only about monitor text that one of them fits.
- * In a permission, ; and [ fit only themselves in a pattern, but for the pattern * alone: some monitors begin another command there.
+ * In a permission, ; and [ fit only themselves in a pattern, and only before its first set, as [0-9] is one; but for the pattern * alone.
+ * Some monitors begin another command there.
  * No bytes count as the one at their address. An access that wraps touches every range and is inside none. A command
  * without an address is not a rule's with ranges, save a denial's of mem.read, mem.write or opaque: it may touch any. */
 struct policy_rule {

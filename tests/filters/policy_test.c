@@ -389,6 +389,12 @@ static void monitor_text_is_matched_whole(void **state)
 		{ "allow monitor match 'halt; reg *'", "halt; reg pc; exec id", VERDICT_DENY, 0 },
 		{ "allow monitor match 'echo \\[reg *\\]'", "echo [reg pc]", VERDICT_ALLOW, 1 },
 		{ "allow monitor match 'echo \\[reg *\\]'", "echo [reg pc [exec id]]", VERDICT_DENY, 0 },
+		{ "allow monitor match 'reg [!;]*'", "reg pc; exec id", VERDICT_DENY, 0 }, /* what a set names, it need not fit */
+		{ "allow monitor match 'reg [!;]*'", "reg pc", VERDICT_ALLOW, 1 },
+		{ "allow monitor match 'reg [![:space:];]*'", "reg pc; exec id", VERDICT_DENY, 0 },
+		{ "allow monitor match 'reg []!\\[a]*'", "reg a[exec id]", VERDICT_DENY, 0 },
+		{ "allow monitor match 'halt; reg [a-z]*'", "halt; reg pc", VERDICT_ALLOW, 1 },
+		{ "allow monitor match 'halt; reg [a-z;]*'", "halt; reg pc; exec id", VERDICT_DENY, 0 },
 		{ "allow monitor match 'reg *' '*'", "reg [exec id]", VERDICT_ALLOW, 1 },
 		{ "deny monitor match 'exec*' '*[[]*'\nallow monitor", "reg [exec id]", VERDICT_DENY, 1 },
 		{ "deny monitor match 'reg *'\nallow monitor", "reg pc; exec id", VERDICT_DENY, 1 },
