@@ -8,14 +8,22 @@
 
 enum verdict { PASS, TELL, RUN_ON }; /* PASS: the next rule */
 
+/* The number of a processor is a place in a table. */
 static int parse(const struct backend_kd *b, struct span payload, uint16_t type, struct kd_state *st)
 {
-	return type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(payload, st) : kd_state_parse(payload, b->version.machine, st);
+	int rc = type == KD_TYPE_STATE_CHANGE32 ? kd_state32_parse(payload, st) : kd_state_parse(payload, b->version.machine, st);
+
+	return rc == 0 && st->processor >= BACKEND_KD_CPUS ? -EBADMSG : rc;
 }
 
 int backend_kd_reparse(struct backend_kd *b)
 {
-	return parse(b, buf_span(&b->stop.report), b->stop.report_type, &b->st);
+	struct kd_state st;
+	int rc = parse(b, buf_span(&b->stop.report), b->stop.report_type, &st);
+
+	if (rc == 0)
+		b->st = st;
+	return rc;
 }
 
 static unsigned shown(const struct kd_state *st)
@@ -25,16 +33,18 @@ static unsigned shown(const struct kd_state *st)
 
 static int take_report(struct backend_kd *b, const struct kd_packet *p)
 {
-	unsigned most = BACKEND_KD_CPUS;
+	struct kd_state st;
 
-	buf_reset(&b->stop.report, 0);
-	b->stop.report_type = p->type;
-	if (buf_put_span(&b->stop.report, p->payload) < 0 || backend_kd_reparse(b) < 0 || b->st.processor >= most) {
+	if (p->payload.len > b->stop.report.cap || parse(b, p->payload, p->type, &st) < 0) {
 		guard_note(&b->guard, GUARD_STOP, "a state change that makes no sense");
 		return -EBADMSG;
 	}
-	if (b->st.processors > most)
-		guard_note(&b->guard, GUARD_STOP, "it says that it has %u processors: %u are shown", b->st.processors, most);
+	buf_reset(&b->stop.report, 0);
+	b->stop.report_type = p->type;
+	if (buf_put_span(&b->stop.report, p->payload) < 0 || backend_kd_reparse(b) < 0)
+		return -EBADMSG;
+	if (b->st.processors > BACKEND_KD_CPUS)
+		guard_note(&b->guard, GUARD_STOP, "it says that it has %u processors: %u are shown", b->st.processors, (unsigned)BACKEND_KD_CPUS);
 	if (shown(&b->st) > b->processors)
 		b->processors = shown(&b->st);
 	if (kd_prints_end(&b->said.prints) & KD_NOTICE_BUGCHECK)

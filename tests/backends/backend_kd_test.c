@@ -918,6 +918,23 @@ static void hostile_processors(void **state)
 	has(printed(), "processor 3 did not take the hardware breakpoints");
 }
 
+/* The report of a step, which is here before the step is known to be on its way. */
+static void hostile_processor_of_a_step(void **state)
+{
+	(void)state;
+	meets();
+	peer.executes = true;
+	runs("vCont;s:1");
+	stops(5, RSP_WHY_NONE, 0);
+	peer.lies[0].at = 7;
+	peer.lies[0].to = 0x65;
+	peer.lies_n = 1;
+	runs("vCont;s:1");
+	has(incident(), "a state change that makes no sense");
+	be->ops->interrupt(be);
+	stops(5, RSP_WHY_NONE, 0); /* it says again what it said */
+}
+
 /* ---- answers that do not come ---- */
 
 static void an_answer_is_lost(void **state)
@@ -1454,7 +1471,8 @@ int main(void)
 		TEST(break_in), TEST(break_in_at_once), TEST(break_in_again), TEST(a_break_in_that_was_pending), TEST(a_pending_break_in_during_a_step),
 		TEST(a_break_in_beside_a_hit), TEST(a_trap_of_a_breakpoint_that_is_gone), TEST(a_step_that_nobody_asked_for), TEST(noise_without_end),
 		TEST(the_others_run_while_one_steps), TEST(loads), TEST(a_command_string), TEST(prints), TEST(prompts), TEST(a_prompt_beside_a_request),
-		TEST(files), TEST(a_bugcheck), TEST(nobodys_packets), TEST(hostile_processors), TEST(an_answer_is_lost), TEST(a_handle_is_lost), TEST(no_answer_comes),
+		TEST(files), TEST(a_bugcheck), TEST(nobodys_packets), TEST(hostile_processors), TEST(hostile_processor_of_a_step),
+		TEST(an_answer_is_lost), TEST(a_handle_is_lost), TEST(no_answer_comes),
 		TEST(an_answer_that_must_not_be_asked_for_again), TEST(a_request_is_asked_for_again_and_again), TEST(nobody_acknowledges),
 		TEST(the_resume_is_not_acknowledged), TEST(an_early_stop), TEST(another_kernel), TEST(the_same_kernel), TEST(it_boots_while_it_stands), TEST(it_tells_its_stop_again), TEST(libraries),
 		TEST(libraries_without_end), TEST(a_bad_library), TEST(no_libraries), TEST(libraries_are_cut), TEST(monitor_commands),
