@@ -34,14 +34,14 @@ lengths: ## how long the functions are
 	scripts/lengths
 
 install: $(BUILD)/kdgate ## program, manual pages, service unit, udev rules, examples, under DESTDIR and PREFIX
-	install -D -m 755 $(BUILD)/kdgate $(DESTDIR)$(PREFIX)/bin/kdgate
+	install -D -m 755 $(BUILD)/kdgate "$(DESTDIR)$(PREFIX)/bin/kdgate"
 	for page in $(wildcard docs/*.[1-8]); do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
-	install -D -m 644 scripts/kdgate.conf.example $(DESTDIR)$(PREFIX)/share/doc/kdgate/kdgate.conf.example
-	install -D -m 644 scripts/99-kdgate.rules $(DESTDIR)$(PREFIX)/share/doc/kdgate/99-kdgate.rules
-	install -D -m 644 scripts/70-kdgate.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-kdgate.rules
-	install -D -m 644 scripts/lldb_images.py $(DESTDIR)$(PREFIX)/share/kdgate/lldb_images.py
-	install -D -m 644 scripts/kdgate.service $(DESTDIR)$(PREFIX)/lib/systemd/system/kdgate.service
-	sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)$(PREFIX)/lib/systemd/system/kdgate.service
+		install -D -m 644 $$page "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; done
+	install -D -m 644 scripts/kdgate.conf.example "$(DESTDIR)$(PREFIX)/share/doc/kdgate/kdgate.conf.example"
+	install -D -m 644 scripts/99-kdgate.rules "$(DESTDIR)$(PREFIX)/share/doc/kdgate/99-kdgate.rules"
+	install -D -m 644 scripts/70-kdgate.rules "$(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-kdgate.rules"
+	install -D -m 644 scripts/lldb_images.py "$(DESTDIR)$(PREFIX)/share/kdgate/lldb_images.py"
+	install -D -m 644 scripts/kdgate.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/kdgate.service"
+	sed -i 's|/usr/local/|$(PREFIX)/|' "$(DESTDIR)$(PREFIX)/lib/systemd/system/kdgate.service"
 
 .PHONY: demo test quick e2e fuzz lint boundaries lengths install unit-programs fuzz-programs

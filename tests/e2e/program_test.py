@@ -197,15 +197,15 @@ def test_no_configuration():
 
 def test_what_is_installed(gated, tmp_path):  # noqa: F811
     """A program's own prefix stands in its unit, with which systemd agrees."""
-    built, prefix = tmp_path / "build", tmp_path / "prefix"
+    built, prefix = tmp_path / "build", tmp_path / "a prefix"
     built.mkdir()
     (built / "kdgate").symlink_to(PROGRAM)
-    for place in ([f"DESTDIR={tmp_path}/root", "PREFIX=/usr"], [f"PREFIX={prefix}"]):
+    for place in ([f"DESTDIR={tmp_path}/a root", "PREFIX=/usr"], [f"PREFIX={prefix}"]):
         subprocess.run(["make", "-s", "-o", built / "kdgate", "install", f"BUILD={built}", *place], cwd=gate_module.ROOT, check=True, timeout=60)
-    usr = tmp_path / "root" / "usr"
+    usr = tmp_path / "a root" / "usr"
     for file in ("share/man/man1/kdgate.1", "lib/udev/rules.d/70-kdgate.rules", "share/kdgate/lldb_images.py", "share/doc/kdgate/kdgate.conf.example"):
         assert (usr / file).is_file()
-    assert "ExecStart=/usr/bin/kdgate serve" in (usr / "lib/systemd/system/kdgate.service").read_text()
+    assert 'ExecStart="/usr/bin/kdgate" serve' in (usr / "lib/systemd/system/kdgate.service").read_text()
     assert run("--version", program=usr / "bin/kdgate").returncode == 0
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
