@@ -26,6 +26,14 @@ class Server:
         self.path, self.terminal, self.program = folder / "line", folder / "ttyTEST1", folder / "debuggee"
         subprocess.run(["gcc", "-g", "-O0", "-static", "-o", self.program, gate_module.ROOT / "tests/sim/debuggee.c"], check=True)
         self.log, self.processes = folder / "server.log", []
+        self.held, self.pidfd = [], None
+        try:
+            self.start(attached, end)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, attached, end):
         self.run("socat", f"PTY,rawer,link={self.terminal}", f"{end}{self.path}")
         until(lambda: self.path.exists() and self.terminal.exists(), "the line")
         self.held = [open(side, "rb+", buffering=0) for side in (self.terminal, self.path) if side.is_char_device()]   # or leaving hangs up
@@ -63,9 +71,10 @@ class Server:
         for p in reversed(self.processes):
             p.kill()
             p.wait()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)    # gdbserver was told to let it go
-        os.close(self.pidfd)
+        if self.pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)    # gdbserver was told to let it go
+            os.close(self.pidfd)
         print(f"--- the server\n{self.log.read_text()[-2000:]}")
 
 
