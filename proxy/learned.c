@@ -235,7 +235,6 @@ int learned_from_file(const char *file, FILE *to, char *why, size_t why_size)
 	return rc;
 }
 
-/* Unbuffered: when it is written, the program may do little else than write. */
 static const char *remedy_of(int error)
 {
 	static const struct { int error; const char *text; } remedies[] = {
@@ -250,6 +249,7 @@ static const char *remedy_of(int error)
 	return "choose another file with --learn";
 }
 
+/* Unbuffered: when it is written, the program may do little else than write. */
 int learned_open(FILE **to, const char *file, char *why, size_t why_size)
 {
 	*to = strcmp(file, "-") ? fopen(file, "we") : stdout;
