@@ -75,9 +75,16 @@ class Board:
     kernel while kdgate is not there yet."""
 
     def __init__(self, options=(), before=None, console_link="telnet", link="unix", **how):
-        self.vm = kgdb.Kgdb(one_line=False, link=link, console_link=console_link, **how).boot()
-        if before:
-            before(self.vm)
+        self.vm = kgdb.Kgdb(one_line=False, link=link, console_link=console_link, **how)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.vm.stop)
+            self.vm.boot()
+            if before:
+                before(self.vm)
+            self.begin(link, console_link, options)
+            undo.pop_all()
+
+    def begin(self, link, console_link, options):
         self.line, self.console_line = Cable(self.vm.dial), Cable(lambda: self.vm.dial(console=True))
         self.gate = gate_module.Gate(self.vm.serial, ("full", "observe"))
         self.gate.target = f"kgdb+{self.place(link, self.line, self.vm.serial)}"
@@ -137,23 +144,23 @@ class Board:
 @pytest.fixture
 def board():
     """board(options, link=...): made when asked for, and left."""
-    boards = []
+    with contextlib.ExitStack() as boards:
+        def make(*options, **how):
+            made = Board(options, **how)
+            boards.callback(made.close)
+            return made
 
-    def make(*options, **how):
-        boards.append(Board(options, **how))
-        return boards[-1]
-
-    yield make
-    for b in boards:
-        b.close()
+        yield make
 
 
 @pytest.fixture(scope="module")
 def lab():
     b = Board()
-    b.wait_met()
-    yield b
-    b.close()
+    try:
+        b.wait_met()
+        yield b
+    finally:
+        b.close()
 
 
 def test_gdb_finds_it_running_and_leaves_it_so(lab):
