@@ -34,13 +34,16 @@ int backend_kd_lift(struct backend_kd *b, uint64_t addr, size_t n)
 	return site ? restore(b, site) : 1;
 }
 
-/* A free entry answers with an error, which is as good. */
+/* A free entry answers with an error, which is as good. What was read before may show what goes. */
 int backend_kd_sweep(struct backend_kd *b)
 {
 	uint32_t handle = kd_sites_sweep(&b->breaks.sites);
 	struct kd_request r = kd_restore_breakpoint(backend_kd_here(b), handle);
 
-	return handle ? backend_kd_ask(b, &r) : 1;
+	if (!handle)
+		return 1;
+	kd_fetch_forget(&b->fetch);
+	return backend_kd_ask(b, &r);
 }
 
 /* ---- a new one ---- */
