@@ -518,6 +518,19 @@ static int take_target(struct parse *p, const char *text)
 	return 0;
 }
 
+/* What a listener may not be begins with its address; of two that have it, the later one is at fault. */
+static const char *option_at_fault(const struct config_target *t, const char *what)
+{
+	for (size_t i = t->listeners_n; i-- > 0;) {
+		const char *address = t->listeners[i].addr.text;
+		size_t n = strlen(address);
+
+		if (!strncmp(what, address, n) && (what[n] == ' ' || what[n] == ':'))
+			return t->listeners[i].console ? "--console " : "--listen ";
+	}
+	return "";
+}
+
 static int finish_run(struct parse *p, const char *text)
 {
 	struct config_target *t = p->target;
@@ -538,7 +551,7 @@ static int finish_run(struct parse *p, const char *text)
 		return rc;
 	rc = config_check(&p->o->config, p->what, sizeof p->what);
 	if (rc)
-		return config_refuse(p->why, p->why_size, "%s%s", strncmp(p->what, "target ", 7) ? "--listen " : "", p->what);
+		return config_refuse(p->why, p->why_size, "%s%s", option_at_fault(t, p->what), p->what);
 	return config_keys(&p->o->config, p->why, p->why_size);
 }
 
