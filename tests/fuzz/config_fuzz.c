@@ -32,7 +32,7 @@ static void print(const struct config *c)
 	free(text);
 }
 
-/* A config that was read holds what config_check asks of all, except that there may be no target. */
+/* A config that was read holds what config_check asks of all, except that there may be no target, and that its audit may be still to come. */
 static void check_whole(struct span text)
 {
 	struct config c = { 0 };
@@ -40,7 +40,8 @@ static void check_whole(struct span text)
 	int rc = config_load_text(&c, "f", text, why, sizeof why);
 
 	check_why(rc, why, "f:");
-	must(rc || !c.targets_n || !config_check(&c, why, sizeof why));
+	must(rc || !*c.audit || !config_check_settings(&c, why, sizeof why));
+	must(rc || !c.targets_n || config_check_settings(&c, why, sizeof why) || !config_check(&c, why, sizeof why));
 	must(!rc || !c.targets);
 	if (!rc)
 		print(&c);
