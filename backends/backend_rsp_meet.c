@@ -109,6 +109,12 @@ int backend_rsp_say_hello_wait(struct backend_rsp *b, uint64_t now)
 	return backend_rsp_enter(b, BACKEND_RSP_HALT, BACKEND_MOVED);
 }
 
+/* What was said beside a packet that is no answer: of those there may be no end, and nothing else is said then. */
+static int meanwhile(int said)
+{
+	return said < 0 ? said : BACKEND_MOVED;
+}
+
 /* Before the first question. */
 int backend_rsp_hear_early(struct backend_rsp *b, struct buf *body, struct backend_news *news, uint64_t now)
 {
@@ -129,7 +135,7 @@ static int hear_deaf(struct backend_rsp *b, struct buf *body, uint64_t now)
 
 	if (hello_is_chatter(buf_span(body))) {
 		backend_rsp_note(b, GUARD_UNASKED, "a packet that nobody asked for", buf_span(body));
-		return BACKEND_MOVED;
+		return meanwhile(b->state == BACKEND_RSP_HALT ? backend_rsp_say_halt(b, now) : backend_rsp_say_halting(b, now));
 	}
 	if (backend_rsp_is_stop(b, buf_span(body), &stop)) {
 		hello_stray(&b->hello, &stop);
@@ -175,7 +181,7 @@ int backend_rsp_hear_hello(struct backend_rsp *b, struct buf *body, struct backe
 	}
 	if (rc == 0) {
 		wire_still_due(&b->wire, now);
-		return BACKEND_MOVED;
+		return meanwhile(backend_rsp_say_hello_wait(b, now));
 	}
 	/* The answer itself was still acknowledged; nothing after it is. */
 	if (step == HELLO_NO_ACK && (b->stub.features.can & RSP_CAN_NO_ACK))

@@ -1133,6 +1133,23 @@ static void it_prints(void **state)
 	assert_true(ran());
 }
 
+/* Faster than it is listened to: nothing can be said then, and that has an end. */
+static void it_prints_without_end(void **state)
+{
+	const uint64_t last = now + HELLO + HALT_LONGEST + 10;
+	int rc = BACKEND_NONE;
+
+	(void)state;
+	peer.running = peer.silent = true;
+	assert_int_equal(next(), BACKEND_NONE);
+	for (; now < last && rc >= BACKEND_NONE; now += 5) {
+		assert_int_equal(buf_put_text(&peer.out, "$O41#b4"), 0);
+		(void)!peer_step(&peer, now);
+		rc = be->ops->poll(be, &news, now);
+	}
+	assert_int_equal(rc, -ETIMEDOUT);
+}
+
 /* Until then, gdbserver moves what it did not hear, byte by byte. The break-in is not said again, not even when it is asked for. */
 static void it_stops_in_the_end(void **state)
 {
@@ -1266,7 +1283,7 @@ int main(void)
 		CASE(a_write_while_it_is_stopped), CASE(the_line_is_cut_while_it_writes), CASE(a_strange_hello), CASE(a_stop_within_the_hello),
 		CASE(a_question_that_was_not_taken), CASE(it_is_stopped_and_met), CASE_OF(it_is_stopped_and_met, kgdb), CASE(it_acknowledges_nothing),
 		CASE(it_answers_just_in_time), CASE(it_answers_late), CASE(it_stops_and_answers_late), CASE(it_answers_late_and_stops),
-		CASE(it_prints), CASE(it_stops_in_the_end), CASE(it_is_not_there), CASE(it_is_not_there_for_long),
+		CASE(it_prints), CASE(it_prints_without_end), CASE(it_stops_in_the_end), CASE(it_is_not_there), CASE(it_is_not_there_for_long),
 		CASE(it_does_not_come_to_rest), CASE(it_stops_and_is_silent), CASE(bytes),
 	};
 
