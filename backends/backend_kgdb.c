@@ -160,8 +160,10 @@ struct span backend_kgdb_overhear(struct backend_rsp *b)
 {
 	struct span text = b->kgdb.console ? link_console_text(b->kgdb.console) : (struct span){ 0 };
 
-	if (kgdb_boots(&b->kgdb.boots, text))
+	if (kgdb_boots(&b->kgdb.boots, text)) {
 		b->words = booted;
+		b->stub.hardware_n = 0;
+	}
 	if (is_met_by_break(b) && kgdb_heeds_sysrq(&b->kgdb.heeds, text))
 		b->hello.ran = true;
 	return text;

@@ -194,6 +194,53 @@ static void test_stops_without_end(void **state)
 	assert_string_equal(be->ops->why(be), "it sends packets that nobody asked for");
 }
 
+/* What comes of it: an event. */
+static int answers(const char *packet)
+{
+	struct backend_news news;
+	int rc = BACKEND_MOVED;
+
+	says("+");
+	says(packet);
+	be->ops->ready(be);
+	while (rc == BACKEND_MOVED)
+		rc = be->ops->poll(be, &news, now);
+	(void)went_to(far);
+	return rc;
+}
+
+static int submits(const char *packet)
+{
+	static struct rsp_cmd cmd;
+	uint8_t room[32];
+
+	memcpy(room, packet, strlen(packet));
+	assert_int_equal(rsp_cmd_parse(room, strlen(packet), &cmd), 0);
+	return be->ops->submit(be, &cmd);
+}
+
+static void asks(const char *packet, int rc)
+{
+	assert_int_equal(submits(packet), 0);
+	(void)went_to(far);
+	assert_int_equal(answers("$OK#9a"), rc);
+}
+
+/* Its hardware breakpoints went with the kernel that had them: none stands in the way of another kind. */
+static void test_a_kernel_that_boots_has_no_breakpoints(void **state)
+{
+	(void)state;
+	assert_string_equal(went_to(far), "$?#3f");
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
+	assert_int_equal(answers("$E22#a9"), BACKEND_STOPPED);
+	asks("Z1,1000,1", BACKEND_REPLY);
+	assert_int_equal(submits("Z2,1000,4"), -EINVAL);
+	says_on(far_console, "[    0.000000] Linux version 6.1.0\r\n");
+	(void)hears();
+	asks("Z2,1000,4", BACKEND_REPLY);
+}
+
 static void loses(struct link **end_of, const char *why)
 {
 	(void)hears();
@@ -254,6 +301,7 @@ int main(void)
 		APART(test_a_console_that_lags),
 		APART(test_a_console_that_says_nothing),
 		APART(test_stops_without_end),
+		APART(test_a_kernel_that_boots_has_no_breakpoints),
 		APART(test_the_consoles_end),
 		APART(test_the_debuggers_end),
 		APART(test_nobody_is_there),
