@@ -202,7 +202,7 @@ static int rsp_poll(struct backend *be, struct backend_news *news, uint64_t now)
 	if (rc == BACKEND_NONE)
 		rc = beside(b, news); /* nothing would wake for what has just come in */
 	note_odd(b);
-	if (rc == -EPROTO || rc == -ETIMEDOUT)
+	if ((rc == -EPROTO || rc == -ETIMEDOUT) && b->why) /* else its line has ended, by itself */
 		guard_note(&b->guard, GUARD_LOST, "given up: %s", b->why);
 	return rc;
 }

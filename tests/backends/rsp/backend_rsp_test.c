@@ -366,6 +366,33 @@ static void tells(const char *want)
 	assert_string_equal(incident(), "nothing");
 }
 
+static int times_out(struct link *lk, struct buf *bytes, uint64_t t)
+{
+	(void)lk, (void)bytes, (void)t;
+	return -ETIMEDOUT;
+}
+
+static void leaves_nothing(struct link *lk)
+{
+	(void)lk;
+}
+
+/* Its machine is gone: no fault of the stub's, and nothing to say but what errno does. */
+static void the_line_times_out(void **state)
+{
+	static const struct link_ops ops = { .name = "gone", .send = times_out, .recv = times_out, .destroy = leaves_nothing };
+	static struct link gone = { .ops = &ops };
+
+	end(state);
+	be = backend_rsp_new(&gone);
+	assert_non_null(be);
+	assert_int_equal(be->ops->poll(be, &news, now), -ETIMEDOUT);
+	assert_null(be->ops->why(be));
+	tells("nothing");
+	be->ops->destroy(be);
+	begin(state);
+}
+
 /* Asked, and not heard: what comes back is said by the test. */
 static void asks(const char *packet)
 {
@@ -1274,7 +1301,7 @@ int main(void)
 		CASE(what_it_learns), CASE(one_command_at_a_time), CASE(no_answer), CASE(no_hello), CASE(break_in),
 		CASE(break_in_at_once), CASE(break_in_again_and_again), CASE(console_text), CASE(leaves), CASE(leaves_the_silent),
 		CASE_OF(leaves_who_cannot_detach, kgdb), CASE(no_answer_is_expected), CASE_OF(pc_after_a_trap, trap),
-		CASE_OF(it_was_running, qemu), CASE(it_is_stopped_first), CASE(it_stood_after_all), CASE(the_line_is_cut),
+		CASE_OF(it_was_running, qemu), CASE(it_is_stopped_first), CASE(it_stood_after_all), CASE(the_line_is_cut), CASE(the_line_times_out),
 		CASE(waits_for_the_right_one), CASE(no_right_one_comes), CASE(a_read_that_goes_wrong), CASE(too_many_lies), CASE(too_many_lies_at_once),
 		CASE_OF(a_pc_that_is_none, trap), CASE(a_stop_in_the_place_of_an_answer), CASE(unasked), CASE(stops_that_make_no_sense),
 		CASE(ends_of_its_program), CASE(a_monitor_command_without_an_end), CASE(words_of_errors), CASE(thread_lists),
