@@ -85,8 +85,15 @@ static const char *why_it_fits(const struct policy_rule *rule, const struct rsp_
 	return denies ? "the access touches a denied range" : "the access lies wholly inside an allowed range";
 }
 
+static bool begins_another(struct span text)
+{
+	return text.len && (memchr(text.p, ';', text.len) || memchr(text.p, '[', text.len));
+}
+
 static const char *why_it_does_not(const struct policy_rule *rule, const struct rsp_cmd *cmd)
 {
+	if (rule->matches_n && rule->verdict == VERDICT_ALLOW && begins_another(cmd->data))
+		return "the text does not fit it: in a permission no wildcard stands for ; or [";
 	if (rule->matches_n)
 		return "the text does not fit it";
 	if (!has_place(cmd))

@@ -117,6 +117,8 @@ static void test_reasons(void **state)
 		{ "monitor help secret", 1, "denied by rule 6, \"deny monitor match 'help secret'\": the text fits it" },
 		{ "monitor help me", 0, "not rule 6, \"deny monitor match 'help secret'\": the text does not fit it" },
 		{ "monitor quit", 1, "not rule 7," },
+		{ "monitor help me; quit", 1, "the text does not fit it: in a permission no wildcard stands for ; or [" },
+		{ "monitor quit [x]", 1, "'help secret'\": the text does not fit it\n" },
 		{ "monitor kdgate status", 0, "kdgate answers it itself; the target never sees it" },
 		{ "monitor kdgate x", 0, "query: allowed by rule 1" },
 		{ "monitor help", 0, "kdgate answers it itself; the target's own help follows" },
