@@ -84,6 +84,7 @@ int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
 
 	b->deadline = now + BACKEND_RSP_KNOCK_MS;
 	b->kgdb.unbroken = rc == -EOPNOTSUPP;
+	b->kgdb.knocked = rc > 0;
 	if (rc == -EOPNOTSUPP)
 		return ask_hello(b); /* it may stand */
 	if (rc <= 0)
@@ -153,7 +154,7 @@ int backend_kgdb_ask(struct backend_rsp *b, uint64_t now)
 
 static bool is_met_by_break(const struct backend_rsp *b)
 {
-	return b->state >= BACKEND_RSP_KNOCKING && b->state <= BACKEND_RSP_HELLO_WAIT;
+	return b->kgdb.knocked && b->state <= BACKEND_RSP_HELLO_WAIT;
 }
 
 struct span backend_kgdb_overhear(struct backend_rsp *b)

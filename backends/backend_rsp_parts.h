@@ -81,7 +81,8 @@ struct backend_rsp {
 		const char *to_break; /* typed there, where the line cannot carry a BREAK */
 		size_t boots, heeds;  /* of what a booting kernel says first, of what one says that heeds sysrq */
 		bool warned;          /* of hardware breakpoints */
-		bool answered;        /* the knock */
+		bool knocked;         /* it was told to stop, to be met */
+		bool answered;        /* the look, or the knock */
 		bool unbroken;        /* there was no way to knock */
 		bool probed;          /* since the last break-in: whether it stands, without a word */
 	} kgdb;

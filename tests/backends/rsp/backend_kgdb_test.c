@@ -226,6 +226,35 @@ static void asks(const char *packet, int rc)
 	assert_int_equal(answers("$OK#9a"), rc);
 }
 
+static bool meets_one_that_ran(void)
+{
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
+	assert_int_equal(answers("$E22#a9"), BACKEND_STOPPED);
+	return be->ops->info(be)->was_running;
+}
+
+/* It is heard late that another had stopped it. */
+static void test_a_kernel_that_stood_did_not_run(void **state)
+{
+	(void)state;
+	assert_string_equal(went_to(far), "$?#3f");
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
+	says_on(far_console, "sysrq: DEBUG\r\n");
+	assert_string_equal(hears(), "sysrq: DEBUG\r\n");
+	assert_false(meets_one_that_ran());
+}
+
+static void test_a_kernel_that_was_stopped_ran(void **state)
+{
+	(void)state;
+	passes(0);
+	passes(LOOKS_MS);
+	says_on(far_console, "sysrq: DEBUG\r\n");
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_CONSOLE);
+	(void)hears();
+	assert_true(meets_one_that_ran());
+}
+
 /* Its hardware breakpoints went with the kernel that had them: none stands in the way of another kind. */
 static void test_a_kernel_that_boots_has_no_breakpoints(void **state)
 {
@@ -301,6 +330,8 @@ int main(void)
 		APART(test_a_console_that_lags),
 		APART(test_a_console_that_says_nothing),
 		APART(test_stops_without_end),
+		APART(test_a_kernel_that_stood_did_not_run),
+		APART(test_a_kernel_that_was_stopped_ran),
 		APART(test_a_kernel_that_boots_has_no_breakpoints),
 		APART(test_the_consoles_end),
 		APART(test_the_debuggers_end),
