@@ -61,7 +61,8 @@ struct backend_ops {
 	void (*leave)(struct backend *be);
 	const struct backend_info *(*info)(const struct backend *be);
 	struct guard *(*guard)(struct backend *be);   /* what was wrong with what it sent; the target tells it */
-	const char *(*why)(const struct backend *be); /* in words: after poll said -errno (NULL: errno tells it all), and why it is not met yet (NULL: that is not known) */
+	/* In words: after poll said -errno (NULL: errno tells it all), and why it is not met yet (NULL: that is not known). */
+	const char *(*why)(const struct backend *be);
 	size_t (*type)(struct backend *be, struct span bytes); /* on the console: how many were taken. NULL: it has none */
 	void (*ready)(struct backend *be);            /* as link_ready */
 	void (*wait)(const struct backend *be, struct wait *w);

@@ -140,6 +140,7 @@ static int resume(struct backend_kd *b)
 	static int (*const stages[])(struct backend_kd *b) = {
 		backend_kd_sweep, pass_trap, pass_hit, pass_flag, put_registers, switch_to, give_back, backend_kd_flush, go,
 	};
+
 	return backend_kd_stages(b, stages, sizeof stages / sizeof *stages);
 }
 

@@ -27,7 +27,8 @@ enum kd_wire_event {
 	KD_WIRE_RESET_DONE, /* our RESET was answered; what was ours is dropped. May come twice for one, and after RESTARTED */
 };
 
-enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_NET_TRIES = 7, KD_WIRE_LEAST_MS = 50, KD_WIRE_BADS = 24 /* damaged packets, nothing taken or answered between */,
+enum { KD_WIRE_ACKS = 8, KD_WIRE_TRIES = 5, KD_WIRE_NET_TRIES = 7, KD_WIRE_LEAST_MS = 50,
+       KD_WIRE_BADS = 24 /* damaged packets, nothing taken or answered between */,
        KD_WIRE_RESETS = 24 /* of the peer's, with nothing taken between, either way */,
        KD_WIRE_FRAME_MS = 1000, KD_WIRE_BYTE_MS = 2, /* a packet may take that long to come, and so much more for each of its bytes */
        KD_WIRE_RESET_MS = 2000 /* a RESET that comes so soon after one of ours is its answer */,
