@@ -1,7 +1,7 @@
 /* backend_rsp_run.c - the target runs: it is made to stop, it prints, it asks its host for files. */
 #include "backends/backend_rsp_parts.h"
 
-enum { BREAK_TRIES = 5, FILE_MS = 5000 };
+enum { BREAK_TRIES = 5, FILE_MS = 5000, BUSY_MS = 10 };
 
 static const char unheard[] = "kdgate: the target does not answer the break-in; it is still waited for\n";
 
@@ -28,6 +28,8 @@ int backend_rsp_say_break(struct backend_rsp *b, uint64_t now)
 {
 	int rc = break_in(b, now);
 
+	if (rc == 0)
+		b->deadline = now + BUSY_MS;
 	if (rc == 0 || (rc < 0 && rc != -EOPNOTSUPP))
 		return rc;
 	b->tries = rc < 0 ? BREAK_TRIES : b->tries + 1;

@@ -255,6 +255,55 @@ static void test_a_kernel_that_was_stopped_ran(void **state)
 	assert_true(meets_one_that_ran());
 }
 
+static int busy_send(struct link *lk, struct buf *frame, uint64_t t)
+{
+	return link_send(lk->below, frame, t);
+}
+
+static int busy_recv(struct link *lk, struct buf *in, uint64_t t)
+{
+	return link_recv(lk->below, in, t);
+}
+
+static int busy_attention(struct link *lk, uint64_t t)
+{
+	(void)lk, (void)t;
+	return -EAGAIN;
+}
+
+static void busy_destroy(struct link *lk)
+{
+	(void)lk;
+}
+
+/* It is tried again and again, but not without a rest. */
+static void test_a_line_that_cannot_break_now(void **state)
+{
+	static const struct link_ops ops = {
+		.name = "busy", .send = busy_send, .recv = busy_recv, .attention = busy_attention, .destroy = busy_destroy,
+	};
+	static struct link busy;
+	struct link *near = link_pair_new(&far, 4096), *both;
+	struct wait w = wait_none();
+
+	(void)state;
+	busy = (struct link){ .ops = &ops, .below = link_pair_new(&far_console, 4096) };
+	both = link_console_apart_new(near, &busy);
+	be = both ? backend_kgdb_new(both, both, NULL) : NULL;
+	assert_non_null(be);
+	now = 1000;
+	assert_string_equal(went_to(far), "$?#3f");
+	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
+	assert_false(meets_one_that_ran());
+	assert_int_equal(submits("c"), 0);
+	assert_string_equal(went_to(far), "$c#63");
+	be->ops->interrupt(be);
+	(void)hears();
+	be->ops->wait(be, &w);
+	assert_true(w.until > now);
+	end(NULL);
+}
+
 /* Its hardware breakpoints went with the kernel that had them: none stands in the way of another kind. */
 static void test_a_kernel_that_boots_has_no_breakpoints(void **state)
 {
@@ -333,6 +382,7 @@ int main(void)
 		APART(test_a_kernel_that_stood_did_not_run),
 		APART(test_a_kernel_that_was_stopped_ran),
 		APART(test_a_kernel_that_boots_has_no_breakpoints),
+		cmocka_unit_test(test_a_line_that_cannot_break_now),
 		APART(test_the_consoles_end),
 		APART(test_the_debuggers_end),
 		APART(test_nobody_is_there),
