@@ -21,7 +21,7 @@ struct kd_break_in { /* all zero: nobody wants it to stop */
 };
 
 bool kd_break_in_want(struct kd_break_in *k);                  /* false: it is wanted already, and there is hope */
-unsigned kd_break_in_try(struct kd_break_in *k, uint64_t now); /* whoever wants it is served once more: the how-manieth time */
+unsigned kd_break_in_try(struct kd_break_in *k, uint64_t now); /* whoever wants it is served once more: so often by now */
 bool kd_break_in_hopeless(struct kd_break_in *k, uint64_t now); /* it has been wanted for long: true once */
 void kd_break_in_over(struct kd_break_in *k, bool booted);     /* it stands, and that is told */
 
