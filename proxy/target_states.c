@@ -36,10 +36,10 @@ static struct session *asker(struct target *t)
 /* That it cannot be used, for the reason that the audit has: it is tried again and again. */
 static bool is_old_news(const struct target *t, const struct guard_incident *in)
 {
-	size_t head = strlen("given up: ");
+	size_t head = strlen("given up: "), n = strlen(in->words);
 
-	return in->what == GUARD_LOST && t->state == TARGET_OPENING && *t->not_met && strlen(in->words) > head &&
-	       !strncmp(in->words + head, t->not_met, sizeof t->not_met - 1);
+	return in->what == GUARD_LOST && t->state == TARGET_OPENING && *t->not_met && n > head &&
+	       !strncmp(in->words + head, t->not_met, n - head); /* they may be cut */
 }
 
 void target_tell_guard(struct target *t, uint64_t now)
