@@ -29,7 +29,16 @@ const char *backend_kgdb_absent(const struct backend_rsp *b)
 
 static int type_break(struct backend_rsp *b, const char *text)
 {
-	return b->kgdb.console && link_console_type(b->kgdb.console, span_of(text)) == strlen(text) ? 1 : 0;
+	size_t n = strlen(text);
+
+	if (!b->kgdb.console)
+		return 0;
+	b->kgdb.typed = b->kgdb.typed < n ? b->kgdb.typed : 0;
+	b->kgdb.typed += link_console_type(b->kgdb.console, span_of(text + b->kgdb.typed));
+	if (b->kgdb.typed < n)
+		return 0;
+	b->kgdb.typed = 0;
+	return 1;
 }
 
 /* 1: said; 0: not now; -EOPNOTSUPP: there is no way. */
@@ -75,20 +84,25 @@ int backend_kgdb_say_looking(struct backend_rsp *b, uint64_t now)
 {
 	if (!wire_idle(&b->wire))
 		b->deadline = now + BACKEND_RSP_LOOK_MS;
-	return now < b->deadline ? 0 : backend_rsp_enter(b, BACKEND_RSP_KNOCK, BACKEND_MOVED);
+	if (now < b->deadline)
+		return 0;
+	b->deadline = 0;
+	return backend_rsp_enter(b, BACKEND_RSP_KNOCK, BACKEND_MOVED);
 }
 
 int backend_kgdb_say_knock(struct backend_rsp *b, uint64_t now)
 {
 	int rc = break_in(b, now);
 
-	b->deadline = now + BACKEND_RSP_KNOCK_MS;
+	if (!b->deadline)
+		b->deadline = now + BACKEND_RSP_KNOCK_BY_MS;
 	b->kgdb.unbroken = rc == -EOPNOTSUPP;
 	b->kgdb.knocked = rc > 0;
-	if (rc == -EOPNOTSUPP)
+	if (rc == -EOPNOTSUPP || (rc == 0 && now >= b->deadline))
 		return ask_hello(b); /* it may stand */
 	if (rc <= 0)
 		return rc;
+	b->deadline = now + BACKEND_RSP_KNOCK_MS;
 	return backend_rsp_enter(b, BACKEND_RSP_KNOCKING, BACKEND_NONE);
 }
 

@@ -87,7 +87,7 @@ static const struct {
 } states[BACKEND_RSP_STATES] = {
 	[BACKEND_RSP_LOOK] = { backend_kgdb_say_look, backend_kgdb_hear_knocking, false },
 	[BACKEND_RSP_LOOKING] = { backend_kgdb_say_looking, backend_kgdb_hear_knocking, true },
-	[BACKEND_RSP_KNOCK] = { backend_kgdb_say_knock, backend_kgdb_hear_knocking, false },
+	[BACKEND_RSP_KNOCK] = { backend_kgdb_say_knock, backend_kgdb_hear_knocking, true },
 	[BACKEND_RSP_KNOCKING] = { backend_kgdb_say_knocking, backend_kgdb_hear_knocking, true },
 	[BACKEND_RSP_HALT] = { backend_rsp_say_halt, backend_rsp_hear_halting, false },
 	[BACKEND_RSP_HALTING] = { backend_rsp_say_halting, backend_rsp_hear_halting, true },

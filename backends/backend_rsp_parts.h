@@ -46,6 +46,7 @@ enum backend_rsp_purpose { BACKEND_RSP_CLIENTS, BACKEND_RSP_READS_PC, BACKEND_RS
 enum {
 	BACKEND_RSP_BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BACKEND_RSP_KNOCK_MS = 1000,       /* a kernel that stands for the first time says nothing */
+	BACKEND_RSP_KNOCK_BY_MS = 60000,   /* for a line, or its console's, that does not take the break-in: it may have to be dialled, or be slow */
 	BACKEND_RSP_LOOK_MS = 500,         /* one that stands answers at once */
 	BACKEND_RSP_STRAYS_MAX = 16,       /* packets nobody asked for, in a row */
 	BACKEND_RSP_SIGTRAP = 5,
@@ -80,6 +81,7 @@ struct backend_rsp {
 		struct link *console; /* a layer of the wire's link; NULL: the wire is the stub's alone */
 		const char *to_break; /* typed there, where the line cannot carry a BREAK */
 		size_t boots, heeds;  /* of what a booting kernel says first, of what one says that heeds sysrq */
+		size_t typed;         /* bytes of a break-in that were taken to be typed; the rest of it is next */
 		bool warned;          /* of hardware breakpoints */
 		bool knocked;         /* it was told to stop, to be met */
 		bool answered;        /* the look, or the knock */

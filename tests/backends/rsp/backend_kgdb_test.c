@@ -12,12 +12,12 @@
 
 #include <cmocka.h>
 
-enum { POLLS = 20, LOOKS_MS = 500, KNOCKS_MS = 1000 };
+enum { POLLS = 20, LOOKS_MS = 500, KNOCKS_MS = 1000, KNOCK_BY_MS = 60000 };
 
 static struct link *far, *far_console;
 static struct backend *be;
 static uint64_t now;
-static char heard[256], said[256], lost[256];
+static char heard[256], said[8192], lost[256];
 
 static int begin(void **state)
 {
@@ -255,9 +255,12 @@ static void test_a_kernel_that_was_stopped_ran(void **state)
 	assert_true(meets_one_that_ran());
 }
 
+static int busy_rc;    /* of a BREAK */
+static bool busy_full; /* it takes nothing */
+
 static int busy_send(struct link *lk, struct buf *frame, uint64_t t)
 {
-	return link_send(lk->below, frame, t);
+	return busy_full ? -EAGAIN : link_send(lk->below, frame, t);
 }
 
 static int busy_recv(struct link *lk, struct buf *in, uint64_t t)
@@ -268,7 +271,7 @@ static int busy_recv(struct link *lk, struct buf *in, uint64_t t)
 static int busy_attention(struct link *lk, uint64_t t)
 {
 	(void)lk, (void)t;
-	return -EAGAIN;
+	return busy_rc;
 }
 
 static void busy_destroy(struct link *lk)
@@ -276,23 +279,70 @@ static void busy_destroy(struct link *lk)
 	(void)lk;
 }
 
-/* It is tried again and again, but not without a rest. */
-static void test_a_line_that_cannot_break_now(void **state)
+static void begin_busy(int rc, bool full)
 {
 	static const struct link_ops ops = {
 		.name = "busy", .send = busy_send, .recv = busy_recv, .attention = busy_attention, .destroy = busy_destroy,
 	};
 	static struct link busy;
 	struct link *near = link_pair_new(&far, 4096), *both;
-	struct wait w = wait_none();
 
-	(void)state;
 	busy = (struct link){ .ops = &ops, .below = link_pair_new(&far_console, 4096) };
+	busy_rc = rc;
+	busy_full = full;
 	both = link_console_apart_new(near, &busy);
-	be = both ? backend_kgdb_new(both, both, NULL) : NULL;
+	be = both ? backend_kgdb_new(both, both, rc == -EOPNOTSUPP ? "stop\r" : NULL) : NULL;
 	assert_non_null(be);
 	now = 1000;
 	assert_string_equal(went_to(far), "$?#3f");
+}
+
+/* A kernel that does not answer, and cannot be told to stop: not for ever. */
+static void test_a_line_that_can_never_break(void **state)
+{
+	struct wait w = wait_none();
+
+	(void)state;
+	begin_busy(-EAGAIN, false);
+	passes(LOOKS_MS);
+	be->ops->wait(be, &w);
+	assert_int_equal(w.until, now + KNOCK_BY_MS);
+	passes(KNOCK_BY_MS - 1);
+	assert_string_equal(went_to(far), "");
+	passes(1);
+	assert_string_equal(went_to(far), "$?#3f");
+	end(NULL);
+}
+
+/* What is to stop it has no place behind what was typed: it is said whole, and once. */
+static void test_a_break_in_behind_much_that_was_typed(void **state)
+{
+	static char typed[CONSOLE_TYPED - 2], went[sizeof typed + 64];
+
+	(void)state;
+	begin_busy(-EOPNOTSUPP, true);
+	memset(typed, 'a', sizeof typed);
+	assert_int_equal(be->ops->type(be, (struct span){ (uint8_t *)typed, sizeof typed }), sizeof typed);
+	passes(LOOKS_MS);
+	passes(100);
+	busy_full = false;
+	*went = 0;
+	for (int i = 0; i < 40; i++) {
+		strncat(went, went_to(far_console), sizeof went - 1 - strlen(went));
+		passes(1);
+	}
+	assert_memory_equal(went, typed, sizeof typed);
+	assert_string_equal(went + sizeof typed, "stop\r");
+	end(NULL);
+}
+
+/* It is tried again and again, but not without a rest. */
+static void test_a_line_that_cannot_break_now(void **state)
+{
+	struct wait w = wait_none();
+
+	(void)state;
+	begin_busy(-EAGAIN, false);
 	assert_int_equal(answers("$T05thread:01;#07"), BACKEND_NONE);
 	assert_false(meets_one_that_ran());
 	assert_int_equal(submits("c"), 0);
@@ -383,6 +433,8 @@ int main(void)
 		APART(test_a_kernel_that_was_stopped_ran),
 		APART(test_a_kernel_that_boots_has_no_breakpoints),
 		cmocka_unit_test(test_a_line_that_cannot_break_now),
+		cmocka_unit_test(test_a_line_that_can_never_break),
+		cmocka_unit_test(test_a_break_in_behind_much_that_was_typed),
 		APART(test_the_consoles_end),
 		APART(test_the_debuggers_end),
 		APART(test_nobody_is_there),
