@@ -8,8 +8,10 @@
 
 #include <string.h>
 
-static const char no_break[] = "kdgate: this line cannot carry a BREAK, and nothing else is set that would stop the kernel (--break-in, break_in = ...)\n";
+static const char no_break[] =
+	"kdgate: the console's line cannot carry a BREAK, and nothing else is set that would stop the kernel (--break-in, break_in = ...)\n";
 static const char booted[] = "kdgate: the kernel seems to have booted again: breakpoints in it are gone\n";
+static const char confused[] = "kdgate: KGDB knows a hardware breakpoint by its address alone, and there is another one at that address\n";
 static const char doubtful[] = "kdgate: KGDB takes hardware breakpoints, but on some machines, virtual ones above all, it never reports them\n";
 
 static bool is_apart(const struct backend_rsp *b)
@@ -20,7 +22,7 @@ static bool is_apart(const struct backend_rsp *b)
 const char *backend_kgdb_absent(const struct backend_rsp *b)
 {
 	if (b->kgdb.unbroken)
-		return "no KGDB answers, and this line cannot carry a BREAK that would stop a kernel that runs: set what to type on its console "
+		return "no KGDB answers, and the console's line cannot carry a BREAK that would stop a kernel that runs: set what to type there "
 		       "(--break-in 'echo g > /proc/sysrq-trigger', break_in = ...)";
 	if (is_apart(b))
 		return "no KGDB answers (is the kernel up, kgdboc= at this line and its console at the console line, the speeds right, sysrq allowed?)";
@@ -189,6 +191,12 @@ size_t backend_kgdb_type(struct backend *be, struct span bytes)
 	struct backend_rsp *b = (struct backend_rsp *)be;
 
 	return b->kgdb.console ? link_console_type(b->kgdb.console, bytes) : bytes.len; /* nobody reads it */
+}
+
+void backend_kgdb_refused(struct backend_rsp *b, const struct rsp_cmd *cmd)
+{
+	if (b->stub.kgdb && kgdb_confuses(&b->stub, cmd))
+		b->words = confused;
 }
 
 void backend_kgdb_warn(struct backend_rsp *b, const struct rsp_reply *reply)

@@ -220,6 +220,8 @@ static int rsp_submit(struct backend *be, const struct rsp_cmd *cmd)
 	struct backend_rsp *b = (struct backend_rsp *)be;
 	int rc = b->state == BACKEND_RSP_IDLE ? job_start(&b->job, &b->stub, cmd) : -EBUSY;
 
+	if (rc == -EINVAL)
+		backend_kgdb_refused(b, cmd);
 	if (rc)
 		return rc;
 	b->purpose = BACKEND_RSP_CLIENTS;

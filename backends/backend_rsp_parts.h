@@ -46,7 +46,7 @@ enum backend_rsp_purpose { BACKEND_RSP_CLIENTS, BACKEND_RSP_READS_PC, BACKEND_RS
 enum {
 	BACKEND_RSP_BREAK_AGAIN_MS = 2000, /* a break-in may be lost in a stub that is just stopping */
 	BACKEND_RSP_KNOCK_MS = 1000,       /* a kernel that stands for the first time says nothing */
-	BACKEND_RSP_KNOCK_BY_MS = 60000,   /* for a line, or its console's, that does not take the break-in: it may have to be dialled, or be slow */
+	BACKEND_RSP_KNOCK_BY_MS = 60000,   /* for a line that does not take the break-in: it may be slow to dial */
 	BACKEND_RSP_LOOK_MS = 500,         /* one that stands answers at once */
 	BACKEND_RSP_STRAYS_MAX = 16,       /* packets nobody asked for, in a row */
 	BACKEND_RSP_SIGTRAP = 5,
@@ -176,6 +176,7 @@ bool backend_kgdb_may_stand(const struct backend_rsp *b) MUST_USE;    /* without
 int backend_kgdb_ask(struct backend_rsp *b, uint64_t now) MUST_USE;
 struct span backend_kgdb_overhear(struct backend_rsp *b) MUST_USE;    /* its console; borrowed as link_console_text */
 size_t backend_kgdb_type(struct backend *be, struct span bytes) MUST_USE;
+void backend_kgdb_refused(struct backend_rsp *b, const struct rsp_cmd *cmd); /* why it was not asked that */
 void backend_kgdb_warn(struct backend_rsp *b, const struct rsp_reply *reply); /* of what the command that is done may not do */
 
 #endif

@@ -318,7 +318,7 @@ def test_a_console_line_without_break_says_so(board):
     b = board(console_link="unix")
     with debuggers.Gdb(b.vm.vmlinux) as g:
         assert "away" in g.attach(b.gate.address("full"), 60)
-    b.wait_said("this line cannot carry a BREAK that would stop a kernel that runs")
+    b.wait_said("the console's line cannot carry a BREAK that would stop a kernel that runs")
     runs(b.vm)
 
 

@@ -76,7 +76,7 @@ static int polls(void)
 	be->ops->ready(be);
 	for (int i = 0; i < POLLS && rc > BACKEND_NONE; i++) {
 		rc = be->ops->poll(be, &news, now);
-		if (rc == BACKEND_CONSOLE)
+		if (rc == BACKEND_CONSOLE || rc == BACKEND_PRINT)
 			strncat(heard, (const char *)news.reply.bytes.p, news.reply.bytes.len);
 	}
 	return rc;
@@ -364,6 +364,7 @@ static void test_a_kernel_that_boots_has_no_breakpoints(void **state)
 	assert_int_equal(answers("$E22#a9"), BACKEND_STOPPED);
 	asks("Z1,1000,1", BACKEND_REPLY);
 	assert_int_equal(submits("Z2,1000,4"), -EINVAL);
+	assert_non_null(strstr(hears(), "there is another one at that address\n"));
 	says_on(far_console, "[    0.000000] Linux version 6.1.0\r\n");
 	(void)hears();
 	asks("Z2,1000,4", BACKEND_REPLY);
@@ -414,7 +415,7 @@ static void test_nobody_is_there(void **state)
 static void test_nobody_can_be_stopped(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(why_nobody(), "no KGDB answers, and this line cannot carry a BREAK"));
+	assert_non_null(strstr(why_nobody(), "no KGDB answers, and the console's line cannot carry a BREAK"));
 	assert_non_null(strstr(be->ops->why(be), "--break-in"));
 }
 
