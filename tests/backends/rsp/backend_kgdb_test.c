@@ -17,7 +17,7 @@ enum { POLLS = 20, LOOKS_MS = 500, KNOCKS_MS = 1000, KNOCK_BY_MS = 60000 };
 static struct link *far, *far_console;
 static struct backend *be;
 static uint64_t now;
-static char heard[256], said[8192], lost[256];
+static char heard[4096], said[8192], lost[256];
 
 static int begin(void **state)
 {
@@ -77,7 +77,7 @@ static int polls(void)
 	for (int i = 0; i < POLLS && rc > BACKEND_NONE; i++) {
 		rc = be->ops->poll(be, &news, now);
 		if (rc == BACKEND_CONSOLE || rc == BACKEND_PRINT)
-			strncat(heard, (const char *)news.reply.bytes.p, news.reply.bytes.len);
+			strncat(heard, (const char *)news.reply.bytes.p, news.reply.bytes.len < sizeof heard - 1 - strlen(heard) ? news.reply.bytes.len : 0);
 	}
 	return rc;
 }
