@@ -169,6 +169,7 @@ static void a_new_key(void **state)
 	assert_int_equal(keygen_print(f, nothing), 0);
 	assert_true(ftell(nothing) > 0);
 	rewind(f);
+	assert_int_equal(ftruncate(fileno(f), 0), 0); /* not all keys are of one length */
 	assert_int_equal(keygen_print(f, NULL), 0);
 	fclose(f);
 	fclose(nothing);
