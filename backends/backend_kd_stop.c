@@ -31,6 +31,7 @@ static unsigned shown(const struct kd_state *st)
 	return st->processors < BACKEND_KD_CPUS ? st->processors : BACKEND_KD_CPUS;
 }
 
+/* Looked at before it is kept: one that is refused leaves the last one whole, which is parsed again when more is known. */
 static int take_report(struct backend_kd *b, const struct kd_packet *p)
 {
 	struct kd_state st;
