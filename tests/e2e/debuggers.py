@@ -96,6 +96,13 @@ class Gdb(Talker):
         self.say(line)
         self.hear(r"Continuing\.$")
 
+    def goes_on_and_is_stopped(self, runs, seconds):
+        """runs: what shows that it does."""
+        self.start("continue")
+        runs()
+        self.interrupt()
+        self.hear(r"received signal", seconds)
+
     def value(self, expression, seconds=30):
         """An expression's value as an integer."""
         text = self.ask(f"output/x (unsigned long)({expression})", seconds)

@@ -351,10 +351,7 @@ def test_a_break_in_that_is_typed(board):
     b.wait_met()
     with b.gdb() as g:
         assert "write_sysrq_trigger" in g.ask("bt 8")
-        g.start("continue")
-        runs(b.vm)
-        g.interrupt()
-        g.hear(r"received signal", 40)
+        g.goes_on_and_is_stopped(lambda: runs(b.vm), 40)
         g.ask("detach")
     runs(b.vm)
 
@@ -388,10 +385,7 @@ def test_a_break_in_lands_at_kdbs_prompt_and_gdb_attaches_all_the_same(board):
     with b.console() as console, b.gdb() as g:
         assert b"Entering kdb (" in hear(console, rb"Entering kdb \(")
         assert "kgdb_breakpoint" in g.ask("bt 3")
-        g.start("continue")
-        runs(b.vm)
-        g.interrupt()
-        g.hear(r"received signal", 40)
+        g.goes_on_and_is_stopped(lambda: runs(b.vm), 40)
         assert "sysrq_handle_dbg" in g.ask("bt 3")
         g.ask("detach")
     runs(b.vm)

@@ -122,10 +122,7 @@ class Board:
         """Broken in, and left: it runs, and does not stop anew."""
         with self.gdb() as g:
             assert "sysrq_handle_dbg" in g.ask("bt 3") or "kgdb_breakpoint" in g.text
-            g.start("continue")
-            runs(self.vm)
-            g.interrupt()
-            g.hear(r"received signal", 40)
+            g.goes_on_and_is_stopped(lambda: runs(self.vm), 40)
             g.ask("detach")
         runs(self.vm, beats=10)
 
@@ -328,10 +325,7 @@ def test_a_break_in_that_is_typed(board, link):
     b.wait_met()
     with b.gdb() as g:
         assert "write_sysrq_trigger" in g.ask("bt 8")
-        g.start("continue")
-        runs(b.vm)
-        g.interrupt()
-        g.hear(r"received signal", 40)
+        g.goes_on_and_is_stopped(lambda: runs(b.vm), 40)
         g.ask("detach")
     runs(b.vm)
 
@@ -343,10 +337,7 @@ def test_a_kernel_with_kdb(board):
     with b.console() as console, b.gdb() as g:
         assert b"Entering kdb (" in hear(console, rb"Entering kdb \(")
         assert "kgdb_breakpoint" in g.ask("bt 3")
-        g.start("continue")
-        runs(b.vm)
-        g.interrupt()
-        g.hear(r"received signal", 40)
+        g.goes_on_and_is_stopped(lambda: runs(b.vm), 40)
         assert "sysrq_handle_dbg" in g.ask("bt 3")
         g.ask("detach")
     runs(b.vm)
